@@ -1,0 +1,1 @@
+//! What has to happen later: durable, at-least-once deliveries.

@@ -1,0 +1,1 @@
+//! Function processes: environments, pools and the Runtime API.

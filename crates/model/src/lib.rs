@@ -1,0 +1,1 @@
+//! The facts of each cloud API as data, and the plain structs checked against them.

@@ -1,0 +1,1 @@
+//! Who may: the evaluation of IAM policies, pure.
