@@ -1,1 +1,23 @@
 //! Function processes: environments, pools and the Runtime API.
+//!
+//! The executor gets a [`FunctionSpec`] (code directory, runtime, environment, limits) and an
+//! [`Invocation`] (event, deadline) and gives back an [`InvokeResult`] and log lines. It knows no
+//! service: where the code came from, who may call and where logs are kept is the caller's business.
+//!
+//! Read in this order: `spec` (what goes in), `result` (what comes out), `executor` (the front),
+//! `pool` (which environment runs it), `environment` (one process and its Runtime API), `runtimes`
+//! (how each language is started), `tier` (how a process is started and isolated).
+
+mod config;
+mod errors;
+mod executor;
+mod logs;
+mod result;
+mod spec;
+
+pub use config::{ExecutorConfig, SdkPolicy, TierChoice};
+pub use errors::ExecutorError;
+pub use executor::{Executor, PoolStats};
+pub use logs::{LogSink, NoLogs};
+pub use result::{ErrorKind, InvokeResult, Outcome, Report};
+pub use spec::{Credentials, CredentialsSource, Endpoint, FunctionSpec, Invocation};
