@@ -21,6 +21,7 @@
 //!
 //! Helpers that only read take `&ReadTx<'_>`: a `&WriteTx` coerces to it, so they serve both kinds of transaction.
 
+pub mod blobs;
 mod error;
 mod job;
 mod key;
