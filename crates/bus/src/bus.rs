@@ -1,0 +1,125 @@
+//! The bus itself: finds the service, hands it the call, logs what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use pilvi_model::Val;
+use tracing::{debug, error};
+
+use crate::authorize::{AccessRequest, Authorizer};
+use crate::calls::{EventCalls, FunctionCalls, IdentityCalls, LogCalls, ObjectCalls, QueueCalls};
+use crate::service::Service;
+use crate::{ApiError, Ctx, RequestContext};
+
+/// All services, reachable by name and by typed call. Wired once at start; see `cloud.rs` of the binary.
+#[derive(Default)]
+pub struct Bus {
+    services: OnceLock<BTreeMap<&'static str, Arc<dyn Service>>>,
+    authorizer: OnceLock<Arc<dyn Authorizer>>,
+    functions: OnceLock<Arc<dyn FunctionCalls>>,
+    queues: OnceLock<Arc<dyn QueueCalls>>,
+    logs: OnceLock<Arc<dyn LogCalls>>,
+    objects: OnceLock<Arc<dyn ObjectCalls>>,
+    identity: OnceLock<Arc<dyn IdentityCalls>>,
+    events: OnceLock<Arc<dyn EventCalls>>,
+}
+
+macro_rules! typed_calls {
+    ($($name:ident, $wire:ident, $calls:ident, $what:literal;)*) => {$(
+        #[doc = concat!("The typed calls of ", $what, ".")]
+        ///
+        /// # Errors
+        /// An internal error where the service is not part of this cloud.
+        pub fn $name(&self) -> Result<&Arc<dyn $calls>, ApiError> {
+            self.$name.get().ok_or_else(|| ApiError::new("InternalFailure", 500, concat!("There are no ", $what, " here.")))
+        }
+
+        #[doc = concat!("Wires the typed calls of ", $what, "; the first wiring stands.")]
+        pub fn $wire(&self, calls: Arc<dyn $calls>) {
+            let _ = self.$name.set(calls);
+        }
+    )*};
+}
+
+impl Bus {
+    /// A bus that still has to be wired.
+    pub fn new() -> Arc<Bus> {
+        Arc::new(Bus::default())
+    }
+
+    /// Wires the services; the first wiring stands.
+    pub fn wire_services(&self, services: Vec<Arc<dyn Service>>) {
+        let _ = self.services.set(services.into_iter().map(|service| (service.name(), service)).collect());
+    }
+
+    /// Wires the authorizer; the first wiring stands.
+    pub fn wire_authorizer(&self, authorizer: Arc<dyn Authorizer>) {
+        let _ = self.authorizer.set(authorizer);
+    }
+
+    typed_calls! {
+        functions, wire_functions, FunctionCalls, "functions";
+        queues, wire_queues, QueueCalls, "queues";
+        logs, wire_logs, LogCalls, "logs";
+        objects, wire_objects, ObjectCalls, "objects";
+        identity, wire_identity, IdentityCalls, "identities";
+        events, wire_events, EventCalls, "events";
+    }
+
+    /// The services, by name.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
+        self.services.get().into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The service that speaks the model `name`.
+    pub fn service(&self, name: &str) -> Option<&Arc<dyn Service>> {
+        self.services.get()?.get(name)
+    }
+
+    /// Calls any operation by service, name and input. The input is of the model's shape.
+    ///
+    /// # Errors
+    /// What the operation answers; NotImplemented where it is not built.
+    pub async fn call(&self, ctx: Ctx, service: &str, operation: &str, input: Val) -> Result<Val, ApiError> {
+        let Some(target) = self.service(service) else {
+            return Err(ApiError::not_implemented(service, operation));
+        };
+        let authorizer = self.authorizer()?.clone();
+        let request_id = ctx.request_id.clone();
+        let result = target.call(ctx, operation, input, authorizer).await;
+        match &result {
+            Ok(_) => debug!(service, operation, request_id, "ok"),
+            Err(problem) => log_problem(service, operation, &request_id, problem),
+        }
+        result
+    }
+
+    /// Whether the caller may do this; for calls that do not come through [`Bus::call`].
+    ///
+    /// # Errors
+    /// AccessDenied, with AWS's text.
+    pub async fn authorize(
+        &self,
+        ctx: &RequestContext,
+        request: &AccessRequest,
+        resource_policy: Option<Arc<str>>,
+    ) -> Result<(), ApiError> {
+        self.authorizer()?.authorize(ctx, request, resource_policy).await
+    }
+
+    fn authorizer(&self) -> Result<&Arc<dyn Authorizer>, ApiError> {
+        // Without an authorizer nothing is allowed: a wiring mistake must not open the door.
+        self.authorizer.get().ok_or_else(|| ApiError::new("InternalFailure", 500, "There is no authorizer."))
+    }
+}
+
+/// Logs what a call failed with: the client's mistakes quietly, our own loudly and with their cause.
+pub fn log_problem(service: &str, operation: &str, request_id: &str, problem: &ApiError) {
+    let (code, message) = (&*problem.code, &*problem.message);
+    if problem.is_client_fault() || problem.status == 501 {
+        debug!(service, operation, request_id, status = problem.status, code, message, "refused");
+        return;
+    }
+    let cause = problem.cause.as_ref().map(ToString::to_string).unwrap_or_default();
+    error!(service, operation, request_id, status = problem.status, code, message, cause, "failed");
+}
