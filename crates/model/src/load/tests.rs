@@ -138,6 +138,28 @@ fn patterns_compile_but_for_these() {
     assert_eq!(skipped, ["ssm StringDateTime"]);
 }
 
+#[test]
+fn replaced_patterns_say_the_same() {
+    for (service, shape, matching, refused) in [
+        ("lambda", "Alias", &["live", "1a", "a1", "-"][..], &["12", "", "a b"][..]),
+        ("lambda", "S3Bucket", &["my.bucket-1"], &["bucket."]),
+        ("lambda", "CollectionName", &["systems", "s", "system", "orders.1"], &["system.users", "a$b", ""]),
+        ("iam", "accountAliasType", &["abc", "a-b-c"], &["a--b", "-ab", "ab-"]),
+        ("scheduler", "Source", &["my.app", "aws", "awsome.x", "$.a[0].b"], &["aws.s3", "?x"]),
+        ("stepfunctions", "CharacterRestrictedName", &["v1", "1.0"], &["10"]),
+        ("ssm", "AlarmName", &["an alarm"], &["  ", ""]),
+        ("dynamodb", "AutoScalingPolicyName", &["a b"], &["ä"]),
+    ] {
+        let pattern = load(service).shape_named(shape).unwrap().pattern().unwrap();
+        for text in matching {
+            assert!(pattern.is_match(text), "{shape} refuses {text:?}");
+        }
+        for text in refused {
+            assert!(!pattern.is_match(text), "{shape} takes {text:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_parsed_or_refused(text in "(service a 1\n  protocols query\n)?([a-z]{0,9}[ =A\n]{1,3}){0,20}") {
