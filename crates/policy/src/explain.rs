@@ -1,0 +1,35 @@
+//! The words for a refusal.
+
+use crate::access::PrincipalKind;
+use crate::evaluate::{Decision, PolicyKind, Request};
+
+/// The message of `AccessDenied` as AWS writes it; `None` when the request was allowed.
+///
+/// See "Troubleshoot access denied error messages" in the IAM user guide.
+pub fn denial_text(request: &Request<'_>, decision: &Decision<'_>) -> Option<String> {
+    let (resource, why) = match decision {
+        Decision::Allowed { .. } => return None,
+        Decision::ImplicitDeny { missing, resource } => {
+            (*resource, format!("because no {} allows the {} action", policy_name(*missing), request.action))
+        }
+        Decision::ExplicitDeny { by, resource } => {
+            let article = if by.kind == PolicyKind::Identity { "an" } else { "a" };
+            (*resource, format!("with an explicit deny in {article} {}", policy_name(by.kind)))
+        }
+    };
+    let who = match request.principal.kind {
+        PrincipalKind::Anonymous => "anonymous",
+        _ => &request.principal.arn,
+    };
+    let resource = request.resources.get(resource).copied().unwrap_or("*");
+    Some(format!("User: {who} is not authorized to perform: {} on resource: {resource} {why}", request.action))
+}
+
+fn policy_name(kind: PolicyKind) -> &'static str {
+    match kind {
+        PolicyKind::Identity => "identity-based policy",
+        PolicyKind::Resource => "resource-based policy",
+        PolicyKind::Boundary => "permissions boundary",
+        PolicyKind::Session => "session policy",
+    }
+}
