@@ -1,0 +1,50 @@
+//! `*` stands for any text; `\*` and `\\` for themselves.
+
+/// The texts between the wildcards.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Wildcard {
+    pieces: Vec<String>,
+}
+
+impl Wildcard {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = vec![String::new()];
+        let mut letters = text.chars().enumerate().peekable();
+        while let Some((index, letter)) = letters.next() {
+            // Positions count from the quote before the text.
+            let position = index + 1;
+            match letter {
+                '*' => {
+                    if letters.peek().is_some_and(|(_, next)| *next == '*') {
+                        return Err(format!("Consecutive wildcard characters at pos {position}"));
+                    }
+                    pieces.push(String::new());
+                }
+                '\\' => match letters.next() {
+                    Some((_, escaped @ ('*' | '\\'))) => push(&mut pieces, escaped),
+                    _ => return Err(format!("Invalid escape character at pos {position}")),
+                },
+                letter => push(&mut pieces, letter),
+            }
+        }
+        Ok(Self { pieces })
+    }
+
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        let Some((first, rest)) = self.pieces.split_first() else { return false };
+        let Some((last, middle)) = rest.split_last() else { return text == first };
+        let Some(mut text) = text.strip_prefix(first.as_str()) else { return false };
+        // Taking each piece where it first occurs leaves the most for those that follow.
+        for piece in middle {
+            let Some(at) = text.find(piece.as_str()) else { return false };
+            text = text.get(at + piece.len()..).unwrap_or_default();
+        }
+        text.ends_with(last.as_str())
+    }
+}
+
+fn push(pieces: &mut [String], letter: char) {
+    if let Some(piece) = pieces.last_mut() {
+        piece.push(letter);
+    }
+}
