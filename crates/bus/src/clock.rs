@@ -52,6 +52,11 @@ impl Clock {
         }
     }
 
+    /// The real time, however this clock was moved: for what is timed by other machines' clocks, such as signatures.
+    pub fn real_time() -> Timestamp {
+        real_now()
+    }
+
     /// The time now, in whole milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.now().as_millisecond()

@@ -1,0 +1,60 @@
+//! How each service tells what is wrong with a request.
+
+use pilvi_bus::ApiError;
+
+use super::Problems;
+
+/// A service's way of refusing input that its model does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `N validation errors detected: Value … failed to satisfy constraint: …` under this code.
+    Coral(&'static str),
+    /// SQS: only that a required parameter is missing; everything else is the operation's to check, in its own words.
+    Sqs,
+    /// SNS: likewise, in its words.
+    Sns,
+    /// API Gateway: likewise.
+    ApiGateway,
+}
+
+/// The dialect of a service, by its model's name.
+pub fn dialect(api: &str) -> Dialect {
+    match api {
+        "sqs" => Dialect::Sqs,
+        "sns" => Dialect::Sns,
+        "apigateway" | "apigatewayv2" => Dialect::ApiGateway,
+        "iam" | "sts" | "cloudformation" | "cloudwatch" => Dialect::Coral("ValidationError"),
+        "logs" | "ecr" => Dialect::Coral("InvalidParameterException"),
+        _ => Dialect::Coral("ValidationException"),
+    }
+}
+
+impl Dialect {
+    /// The answer to a request with these problems; `None` where they are no obstacle.
+    pub fn refuse(self, problems: &Problems) -> Option<ApiError> {
+        let first = problems.0.first()?;
+        if let Dialect::Coral(code) = self {
+            return Some(ApiError::new(code, 400, problems.text()));
+        }
+        let absent = problems.0.iter().find(|problem| problem.value.is_none());
+        match self {
+            Dialect::Coral(_) => None,
+            Dialect::Sqs => absent.map(|problem| {
+                let text = format!("The request must contain the parameter {}.", problem.member);
+                ApiError::new("MissingParameter", 400, text)
+            }),
+            Dialect::Sns => absent.map(|problem| {
+                let text = format!("Invalid parameter: {} Reason: no value for required parameter", problem.member);
+                ApiError::new("InvalidParameter", 400, text)
+            }),
+            Dialect::ApiGateway => {
+                let problem = absent.unwrap_or(first);
+                let text = match &problem.value {
+                    None => format!("Missing required parameter: {}", problem.path),
+                    Some(_) => problem.sentence(),
+                };
+                Some(ApiError::new("BadRequestException", 400, text))
+            }
+        }
+    }
+}
