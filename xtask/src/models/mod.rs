@@ -17,15 +17,17 @@ use source::Botocore;
 /// The botocore that the models are imported from. When it is raised, run `cargo xtask models` and review the diff.
 const BOTOCORE: &str = "1.43.11";
 
-/// `models [--check] [--botocore DIR] [NAME…]`
+/// `models [--check] [--fetch] [--botocore DIR] [NAME…]`
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let mut check = false;
+    let mut fetch = false;
     let mut directory = None;
     let mut names = Vec::new();
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match *argument {
             "--check" => check = true,
+            "--fetch" => fetch = true,
             "--botocore" => directory = Some(*arguments.next().context("--botocore needs a directory")?),
             option if option.starts_with('-') => bail!("models has no option {option}"),
             name => names.push(name),
@@ -34,8 +36,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     if names.is_empty() {
         names = pilvi_model::names().to_vec();
     }
-    let botocore = Botocore::find(directory)?;
-    botocore.require(BOTOCORE)?;
+    let botocore = Botocore::find(BOTOCORE, directory, fetch)?;
     step(&format!("models: {} of botocore {BOTOCORE}", names.len()));
 
     let data = root().join("crates/model/data");

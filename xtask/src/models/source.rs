@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use flate2::read::GzDecoder;
 
-use crate::run::{output, program};
+use crate::run::{output, program, run, step, target};
 
 /// An unpacked botocore package.
 pub(crate) struct Botocore {
@@ -15,37 +15,45 @@ pub(crate) struct Botocore {
 }
 
 impl Botocore {
-    /// The package in `directory`, else the one that `python3` imports.
-    pub(crate) fn find(directory: Option<&str>) -> Result<Self> {
-        let directory = match directory {
-            Some(directory) => PathBuf::from(directory),
-            None => {
-                let code = "import botocore; print(botocore.__path__[0])";
-                let path = output(program("python3").args(["-c", code]))
-                    .context("botocore is not found: pip install botocore, or name its directory with --botocore")?;
-                PathBuf::from(path.trim())
-            }
+    /// The package of the pinned version: in `directory` when one is named, else what `python3` imports, else what was
+    /// fetched before; `fetch` lets pip fetch it into `target/` when there is none.
+    pub(crate) fn find(pinned: &str, directory: Option<&str>, fetch: bool) -> Result<Self> {
+        let wrong = |version: &str| {
+            format!(
+                "the models are imported from botocore {pinned}, and {version} is installed: use --fetch, or pip install botocore=={pinned}"
+            )
         };
-        if !directory.join("data").is_dir() {
-            bail!("{} is not a botocore package", directory.display());
+        if let Some(directory) = directory {
+            let botocore = Self { directory: PathBuf::from(directory) };
+            let version = botocore.version()?;
+            return if version == pinned { Ok(botocore) } else { Err(anyhow!(wrong(&version))) };
         }
-        Ok(Self { directory })
+        let code = "import botocore; print(botocore.__path__[0])";
+        let installed = output(program("python3").args(["-c", code])).ok();
+        let installed = installed.map(|path| Self { directory: PathBuf::from(path.trim()) });
+        let version = installed.as_ref().and_then(|botocore| botocore.version().ok());
+        if let Some(botocore) = installed.filter(|_| version.as_deref() == Some(pinned)) {
+            return Ok(botocore);
+        }
+        let fetched = target().join(format!("botocore-{pinned}"));
+        let botocore = Self { directory: fetched.join("botocore") };
+        if botocore.version().is_ok_and(|version| version == pinned) {
+            return Ok(botocore);
+        }
+        if !fetch {
+            bail!(wrong(version.as_deref().unwrap_or("none")));
+        }
+        step(&format!("fetching botocore {pinned} into target/"));
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"];
+        run(program("python3").args(pip).arg(&fetched).arg(format!("botocore=={pinned}")))?;
+        Ok(botocore)
     }
 
-    /// An error unless it is the pinned version.
-    pub(crate) fn require(&self, pinned: &str) -> Result<()> {
-        let text = fs::read_to_string(self.directory.join("__init__.py"))?;
-        let version = text
-            .lines()
-            .find_map(|line| line.strip_prefix("__version__ = "))
-            .map(|version| version.trim_matches(['\'', '"']))
-            .context("botocore/__init__.py names no __version__")?;
-        if version != pinned {
-            bail!(
-                "the models are imported from botocore {pinned}, and {version} is installed: pip install botocore=={pinned}"
-            );
-        }
-        Ok(())
+    fn version(&self) -> Result<String> {
+        let text = fs::read_to_string(self.directory.join("__init__.py"))
+            .with_context(|| format!("{} is not a botocore package", self.directory.display()))?;
+        let version = text.lines().find_map(|line| line.strip_prefix("__version__ = "));
+        Ok(version.context("botocore names no __version__")?.trim_matches(['\'', '"']).to_owned())
     }
 
     /// The latest description of a service, as JSON text.
