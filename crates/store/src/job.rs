@@ -14,7 +14,6 @@ pub(crate) trait Job: Send {
     /// Answers whoever waits: with what the closure returned, or with why it is not durable.
     fn finish(self: Box<Self>, durable: Result<(), StoreError>);
     /// Whether somebody waits for it.
-    #[allow(dead_code)]
     fn awaited(&self) -> bool;
 }
 

@@ -48,6 +48,17 @@ impl Layer {
         }
     }
 
+    /// Adds newer changes.
+    pub(crate) fn extend(&mut self, newer: Self) {
+        if self.is_empty() {
+            *self = newer;
+            return;
+        }
+        for (key, value) in newer {
+            self.set(key, value);
+        }
+    }
+
     /// Forgets the key altogether, for a layer that has nothing below it.
     pub(crate) fn remove(&mut self, key: &[u8]) {
         if let Some(old) = self.changes.remove(key) {
@@ -59,12 +70,10 @@ impl Layer {
         self.changes.is_empty()
     }
 
-    #[allow(dead_code)]
     pub(crate) fn size(&self) -> usize {
         self.size
     }
 
-    #[allow(dead_code)]
     pub(crate) fn iter(&self) -> btree_map::Iter<'_, Bytes, Option<Bytes>> {
         self.changes.iter()
     }

@@ -22,12 +22,14 @@
 //! Helpers that only read take `&ReadTx<'_>`: a `&WriteTx` coerces to it, so they serve both kinds of transaction.
 
 pub mod blobs;
+mod embedded;
 mod error;
 mod job;
 mod key;
 mod layer;
 mod memory;
 mod range;
+mod reading;
 mod store;
 mod table;
 mod tx;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::embedded::{Embedded, Options};
 use crate::job;
 use crate::memory::Memory;
 use crate::{OpenError, ReadTx, StoreError, WriteTx};
@@ -13,6 +14,7 @@ pub struct Store(Arc<Engine>);
 
 enum Engine {
     Memory(Memory),
+    Embedded(Embedded),
 }
 
 impl Store {
@@ -22,8 +24,12 @@ impl Store {
     }
 
     /// Opens the store in a directory, which is created if it does not exist, and which no other process may open meanwhile.
-    pub fn open(_dir: &Path) -> Result<Self, OpenError> {
-        Ok(Self::memory())
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        Self::open_with(dir, Options::default())
+    }
+
+    pub(crate) fn open_with(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        Ok(Self(Arc::new(Engine::Embedded(Embedded::open(dir, options)?))))
     }
 
     /// Reads one consistent and durable state. The closure holds back commits while it runs: it must neither block nor
@@ -31,6 +37,7 @@ impl Store {
     pub fn read<T, E: From<StoreError>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
         match &*self.0 {
             Engine::Memory(memory) => memory.read(f),
+            Engine::Embedded(embedded) => embedded.read(f),
         }
     }
 
@@ -58,16 +65,19 @@ impl Store {
         self.submit(job::unawaited(f));
     }
 
-    /// Makes everything durable and stops. Later writes fail with [`StoreError::Closed`]; reading goes on. May be called again.
+    /// Makes everything that was queued durable, stops, and lets go of the directory. What is asked of the store later fails with
+    /// [`StoreError::Closed`]. May be called again; dropping the last clone does the same.
     pub fn close(&self) {
         match &*self.0 {
             Engine::Memory(memory) => memory.close(),
+            Engine::Embedded(embedded) => embedded.close(),
         }
     }
 
     fn submit(&self, job: Box<dyn job::Job>) {
         match &*self.0 {
             Engine::Memory(memory) => memory.submit(job),
+            Engine::Embedded(embedded) => embedded.submit(job),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Tuples of up to six elements as keys, and their leading elements.
 
+use bytes::Bytes;
+
 use super::{DecodeKey, Key, KeyError, Leading};
 
 macro_rules! tuple {
@@ -58,3 +60,11 @@ leading!(A, B, C; D, E, F);
 leading!(A, B, C, D; E);
 leading!(A, B, C, D; E, F);
 leading!(A, B, C, D, E; F);
+
+// Tables whose keys are no tuples have no leading elements but none at all.
+impl Leading<String> for () {
+    fn encode_leading(&self, _: &mut Vec<u8>) {}
+}
+impl Leading<Bytes> for () {
+    fn encode_leading(&self, _: &mut Vec<u8>) {}
+}

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::job::Job;
 use crate::layer::{Layer, Snapshot, Source};
 use crate::range::Bounds;
+use crate::reading;
 use crate::{ReadTx, StoreError, WriteTx};
 
 /// One layer, in which nothing is marked as deleted.
@@ -20,9 +21,11 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    pub(crate) fn read<T>(&self, f: impl FnOnce(&ReadTx<'_>) -> T) -> T {
-        // Recursive, so that a closure may call something that reads for itself.
-        let state = self.state.read_recursive();
+    pub(crate) fn read<T, E: From<StoreError>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed.into());
+        }
+        let state = reading::read(&self.state);
         f(&ReadTx::new(&*state))
     }
 
@@ -46,7 +49,7 @@ impl Memory {
     }
 
     fn changes(&self, job: &mut dyn Job) -> Option<Layer> {
-        let state = self.state.read_recursive();
+        let state = reading::read(&self.state);
         let mut tx = WriteTx::new(&*state);
         job.run(&mut tx).then(|| tx.into_changes())
     }
