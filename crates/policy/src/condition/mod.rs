@@ -90,13 +90,13 @@ impl Condition {
             }
         };
         let negated = self.name.operator.is_negated();
-        let meets = |value: &Box<str>| self.tests.iter().any(|test| test.matches(value, context)) != negated;
+        let meets = |value: &str| self.tests.iter().any(|test| test.matches(value, context)) != negated;
         match self.name.quantifier {
-            Quantifier::Any => values.iter().any(meets),
-            Quantifier::All => values.iter().all(meets),
+            Quantifier::Any => values.iter().any(|v| meets(v)),
+            Quantifier::All => values.iter().all(|v| meets(v)),
             // A negated operator must hold for every value: none of them may be one of the policy's.
-            Quantifier::Single if negated => values.iter().all(meets),
-            Quantifier::Single => values.iter().any(meets),
+            Quantifier::Single if negated => values.iter().all(|v| meets(v)),
+            Quantifier::Single => values.iter().any(|v| meets(v)),
         }
     }
 }

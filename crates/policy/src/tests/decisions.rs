@@ -133,7 +133,7 @@ fn within_one_account() {
         (
             Principal::root("aws", ACCOUNT),
             &json!([]),
-            &to(json!("*"), refuse.clone()),
+            &to(json!("*"), refuse),
             &none,
             &none,
             "denied by resource",
@@ -201,7 +201,7 @@ fn across_accounts() {
         (session(), json!([]), to(json!({"AWS": ROLE}), grant.clone()), "no identity"),
         (session(), grant.clone(), to(json!("*"), grant.clone()), "allowed"),
         (Principal::root("aws", ACCOUNT), json!([]), none, "no resource"),
-        (Principal::root("aws", ACCOUNT), json!([]), to(json!({"AWS": ACCOUNT}), grant.clone()), "allowed"),
+        (Principal::root("aws", ACCOUNT), json!([]), to(json!({"AWS": ACCOUNT}), grant), "allowed"),
     ] {
         let case = Case { owner: "444455556666", identity, resource, ..Case::new(principal) };
         assert_eq!(case.decide(), expected);
