@@ -93,7 +93,10 @@ pub(super) fn run(shared: &Shared, mut tables: Tables, log_dir: &Path) {
     // The last of the three threads to end; the directory may be opened again.
     shared.state.write().close();
     drop(tables);
-    drop(shared.lock.lock().take());
+    // Unlocked and not just closed: a process that is being spawned at this moment has a copy of the handle until it runs.
+    if let Some(Err(error)) = shared.lock.lock().take().map(|lock| lock.unlock()) {
+        tracing::warn!(%error, "cannot unlock the store's directory");
+    }
 }
 
 /// A panic in the table engine is a failure like any other; were it to end the thread, writers would wait for it for ever.
