@@ -1,1 +1,3 @@
-//! The tables service.
+//! The tables service: Amazon DynamoDB.
+
+pub mod table;
