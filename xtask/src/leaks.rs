@@ -50,13 +50,14 @@ pub(crate) fn run(_arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The directories whose names mean this machine: the checkout, what it lies in, the home directory.
+/// The directories whose names mean this machine: the checkout, what it lies in, where it is built, the home directory.
 fn directories(root: &Path, home: &str) -> Vec<String> {
     let mut directories = vec![format!("{home}/")];
     for directory in root.ancestors().take(2) {
         directories.push(format!("{}/", directory.display()));
     }
-    directories.retain(|directory| directory.trim_matches('/').len() > 1);
+    directories.extend(env::var("CARGO_TARGET_DIR").map(|target| format!("{target}/")));
+    directories.retain(|directory| directory.starts_with('/') && directory.trim_matches('/').len() > 1);
     directories
 }
 

@@ -31,6 +31,27 @@ pub struct Api {
     pub shapes: Vec<Shape>,
 }
 
+/// What it takes to tell which service a request is for, without loading all of its [`Api`]; the fields are the same.
+#[derive(Debug)]
+#[allow(missing_docs)] // each is documented on `Api`
+pub struct Service {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub protocols: Vec<Protocol>,
+    pub target_prefix: Option<&'static str>,
+    pub signing_name: &'static str,
+    pub endpoint_prefix: &'static str,
+    pub xml_namespace: Option<&'static str>,
+    pub query_compatible: bool,
+}
+
+impl Service {
+    /// The service's whole API, loaded when it is first asked for.
+    pub fn api(&self) -> Option<&'static Api> {
+        crate::catalog::api(self.name)
+    }
+}
+
 /// How requests and answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -335,14 +356,14 @@ impl Structure {
         self.members.iter().find(|member| member.name == name)
     }
 
-    /// The place of the member with this wire name among the members.
+    /// The place, among the members, of the one that stands in the document under this wire name.
     pub fn index_by_wire_name(&self, wire_name: &str) -> Option<usize> {
         let name_of = |index: &u16| self.members.get(usize::from(*index)).map_or("", |member| member.wire_name);
         let found = self.by_wire_name.binary_search_by(|index| name_of(index).cmp(wire_name)).ok()?;
         self.by_wire_name.get(found).map(|index| usize::from(*index))
     }
 
-    /// The member with this wire name.
+    /// The member that stands in the document under this wire name.
     pub fn member_by_wire_name(&self, wire_name: &str) -> Option<&Member> {
         self.members.get(self.index_by_wire_name(wire_name)?)
     }

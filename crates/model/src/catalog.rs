@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::api::Api;
+use crate::api::{Api, Service};
 use crate::format::FormatError;
 
 struct Entry {
@@ -50,6 +50,12 @@ catalog! {
 /// The names of all models, sorted; they are botocore's.
 pub fn names() -> &'static [&'static str] {
     NAMES
+}
+
+/// Every service, for finding the one that a request is for; the first call reads some ten lines of each.
+pub fn services() -> &'static [Service] {
+    static SERVICES: OnceLock<Vec<Service>> = OnceLock::new();
+    SERVICES.get_or_init(|| CATALOG.iter().filter_map(|entry| crate::load::parse_head(entry.text).ok()).collect())
 }
 
 /// The API of this name.

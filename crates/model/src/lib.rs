@@ -18,9 +18,10 @@ pub mod shape;
 pub mod val;
 
 pub use api::{
-    Api, Constraints, ErrorInfo, Kind, Location, Member, Operation, Protocol, ShapeId, Structure, TimestampFormat,
+    Api, Constraints, ErrorInfo, Kind, Location, Member, Operation, Protocol, Service, ShapeId, Structure,
+    TimestampFormat,
 };
-pub use catalog::{api, names};
+pub use catalog::{api, names, services};
 pub use pattern::pattern;
 pub use pilvi_model_derive::Shape;
 pub use shape::{Desc, Shape, ShapeError};

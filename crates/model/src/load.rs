@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::api::{
-    Api, Constraints, ErrorInfo, Kind, Location, Member, Operation, Protocol, Shape, ShapeId, Structure,
+    Api, Constraints, ErrorInfo, Kind, Location, Member, Operation, Protocol, Service, Shape, ShapeId, Structure,
     TimestampFormat,
 };
 use crate::format::{self, Block, FormatError, Line};
@@ -21,7 +21,20 @@ pub fn parse(text: &'static str) -> Result<Api, FormatError> {
     let Some(service) = blocks.next() else {
         return Err(FormatError::new(1, "the model is empty"));
     };
-    let mut api = parse_service(service)?;
+    let service = parse_service(service)?;
+    let mut api = Api {
+        name: service.name,
+        version: service.version,
+        protocol: service.protocols.first().copied().unwrap_or(Protocol::Query),
+        protocols: service.protocols,
+        target_prefix: service.target_prefix,
+        signing_name: service.signing_name,
+        endpoint_prefix: service.endpoint_prefix,
+        xml_namespace: service.xml_namespace,
+        query_compatible: service.query_compatible,
+        operations: Vec::new(),
+        shapes: Vec::new(),
+    };
     let split = blocks.as_slice().partition_point(|block| block.head.split_first().0 == "operation");
     let (operations, shapes) = blocks.as_slice().split_at(split);
 
@@ -52,42 +65,53 @@ pub fn parse(text: &'static str) -> Result<Api, FormatError> {
     Ok(api)
 }
 
-fn parse_service(block: &Block<'static>) -> Result<Api, FormatError> {
+/// Reads the first block alone: what it takes to tell which service a request is for.
+///
+/// # Errors
+/// When that block does not follow the format.
+pub fn parse_head(text: &'static str) -> Result<Service, FormatError> {
+    // The blank line that ends the block.
+    let end = text.find("\n\n").unwrap_or(text.len());
+    let blocks = format::blocks(text.get(..end).unwrap_or(text))?;
+    let block = blocks.first().ok_or_else(|| FormatError::new(1, "the model is empty"))?;
+    parse_service(block)
+}
+
+fn parse_service(block: &Block<'static>) -> Result<Service, FormatError> {
     let mut words = block.head.words();
     if words.expect("service")? != "service" {
         return Err(block.head.error("a model starts with its service"));
     }
-    let mut api = Api {
+    let mut service = Service {
         name: words.expect("the name")?,
         version: words.expect("the version")?,
-        protocol: Protocol::Query,
         protocols: Vec::new(),
         target_prefix: None,
         signing_name: "",
         endpoint_prefix: "",
         xml_namespace: None,
         query_compatible: false,
-        operations: Vec::new(),
-        shapes: Vec::new(),
     };
     for line in &block.body {
         match line.split_first() {
             ("protocols", names) => {
                 for name in names.split(' ') {
                     let protocol = protocol(name).ok_or_else(|| line.error(format!("no protocol is named {name}")))?;
-                    api.protocols.push(protocol);
+                    service.protocols.push(protocol);
                 }
             }
-            ("target", prefix) => api.target_prefix = Some(prefix),
-            ("signing", name) => api.signing_name = name,
-            ("endpoint", prefix) => api.endpoint_prefix = prefix,
-            ("xmlns", namespace) => api.xml_namespace = Some(namespace),
-            ("query-compatible", "") => api.query_compatible = true,
+            ("target", prefix) => service.target_prefix = Some(prefix),
+            ("signing", name) => service.signing_name = name,
+            ("endpoint", prefix) => service.endpoint_prefix = prefix,
+            ("xmlns", namespace) => service.xml_namespace = Some(namespace),
+            ("query-compatible", "") => service.query_compatible = true,
             (key, _) => return Err(line.error(format!("a service has no {key}"))),
         }
     }
-    api.protocol = *api.protocols.first().ok_or_else(|| block.head.error("the protocols are missing"))?;
-    Ok(api)
+    if service.protocols.is_empty() {
+        return Err(block.head.error("the protocols are missing"));
+    }
+    Ok(service)
 }
 
 fn protocol(name: &str) -> Option<Protocol> {
@@ -273,8 +297,12 @@ fn parse_structure(
         let sender_fault = traits.fault.map_or(status < 500, |fault| fault == "client");
         ErrorInfo { code: traits.code.unwrap_or(name), status, sender_fault, query_code: traits.query_code }
     });
-    let count = u16::try_from(members.len()).map_err(|_| block.head.error("too many members"))?;
-    let mut by_wire_name: Box<[u16]> = (0..count).collect();
+    let mut by_wire_name = Vec::with_capacity(members.len());
+    for (index, member) in members.iter().enumerate() {
+        if member.location == Location::Body {
+            by_wire_name.push(u16::try_from(index).map_err(|_| block.head.error("too many members"))?);
+        }
+    }
     by_wire_name.sort_by_key(|index| members.get(usize::from(*index)).map(|member| member.wire_name));
     Ok(Structure {
         members,
@@ -283,7 +311,7 @@ fn parse_structure(
         is_union: traits.union,
         event_stream: traits.event_stream,
         event: traits.event,
-        by_wire_name,
+        by_wire_name: by_wire_name.into_boxed_slice(),
     })
 }
 

@@ -44,7 +44,7 @@ impl Botocore {
             bail!(wrong(version.as_deref().unwrap_or("none")));
         }
         step(&format!("fetching botocore {pinned} into target/"));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"];
+        let pip = ["-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--no-deps", "--target"];
         run(program("python3").args(pip).arg(&fetched).arg(format!("botocore=={pinned}")))?;
         Ok(botocore)
     }
