@@ -72,6 +72,8 @@ fn sqs_speaks_json_and_the_older_query() {
         (400, "AWS.SimpleQueueService.NonExistentQueue", true)
     );
     assert_eq!(api.error("AWS.SimpleQueueService.NonExistentQueue").unwrap().1, gone);
+    assert_eq!(api.error("InvalidParameterValue").unwrap().0.name, "InvalidParameterValueException");
+    assert_eq!(api.error("PurgeQueueInProgress").unwrap().1.status, 403);
 }
 
 #[test]
