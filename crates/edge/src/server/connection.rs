@@ -1,11 +1,12 @@
 //! One connection: what does it speak, and serve it until it ends.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Request;
@@ -13,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -34,6 +35,9 @@ pub(super) struct Shared<H> {
     pub(super) slots: Arc<Semaphore>,
     pub(super) limits: Limits,
 }
+
+/// How long the rest of what a refused client sends is read.
+const LINGER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
@@ -88,7 +92,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let handler = shared.handler.clone();
+    let asked = Arc::new(AtomicBool::new(false));
+    let has_asked = asked.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         let handler = handler.clone();
         async move { Ok::<_, Infallible>(answer(&*handler, request, info).await) }
     });
@@ -101,20 +108,42 @@ where
             .max_concurrent_streams(256)
             .keep_alive_interval(limits.head_timeout)
             .serve_connection(io, service);
-        drive(connection, shared).await
+        let mut connection = Box::pin(connection);
+        // hyper gives the head of a request a time limit in HTTP/1 only.
+        let silent = async {
+            pause(limits.head_timeout).await;
+            if asked.load(Ordering::Relaxed) {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            result = drive(connection.as_mut(), shared) => result,
+            () = silent => Ok(()),
+        }
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
             .max_header_size(limits.head_bytes)
-            .pipeline_flush(true)
             .serve_connection(io, service)
             .with_upgrades();
-        drive(connection, shared).await
+        let mut connection = Box::new(connection);
+        let result = drive(Pin::new(&mut *connection), shared).await;
+        if let Some(parts) = connection.into_parts() {
+            shared.shutdown.run_until_cancelled(timeout(LINGER, drain(parts.io.into_inner()))).await;
+        }
+        result
     };
     if let Err(error) = result {
         tracing::debug!(peer = %info.peer, %error, "the connection failed");
     }
+}
+
+/// Reads what the client still sends to a connection that is finished on this side, e.g. the rest of a head that is
+/// too long. Closing with data unread would reset the connection, and the client would never see its answer.
+async fn drain<S: AsyncRead + Unpin>(mut stream: S) {
+    let mut unread = vec![0; 4096];
+    while stream.read(&mut unread).await.is_ok_and(|length| length > 0) {}
 }
 
 /// hyper's connections of both versions can be told to finish.
@@ -149,8 +178,7 @@ where
     }
 }
 
-async fn drive<C: Finish, H>(connection: C, shared: &Shared<H>) -> hyper::Result<()> {
-    let mut connection = pin!(connection);
+async fn drive<C: Finish, H>(mut connection: Pin<&mut C>, shared: &Shared<H>) -> hyper::Result<()> {
     tokio::select! {
         result = connection.as_mut() => return result,
         () = shared.shutdown.cancelled() => connection.as_mut().finish(),
