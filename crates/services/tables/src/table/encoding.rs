@@ -149,9 +149,7 @@ fn read_value(bytes: &mut &[u8], depth: usize) -> Option<Value> {
         b'0' => Value::Null,
         b'S' => Value::Ss((0..read_count(bytes)?).map(|_| read_text(bytes)).collect::<Option<_>>()?),
         b'N' => Value::Ns((0..read_count(bytes)?).map(|_| Number::read_stored(bytes)).collect::<Option<_>>()?),
-        b'B' => {
-            Value::Bs((0..read_count(bytes)?).map(|_| Some(read_bytes(bytes)?.to_vec())).collect::<Option<_>>()?)
-        }
+        b'B' => Value::Bs((0..read_count(bytes)?).map(|_| Some(read_bytes(bytes)?.to_vec())).collect::<Option<_>>()?),
         b'L' => Value::L((0..read_count(bytes)?).map(|_| read_value(bytes, depth + 1)).collect::<Option<_>>()?),
         b'M' => Value::M(read_map(bytes, depth + 1)?),
         _ => return None,

@@ -109,7 +109,9 @@ fn expected_entry(name: &str, entry: Expected) -> Result<Condition, String> {
     }
     if let Some(operator) = entry.operator {
         if entry.exists.is_some() {
-            return Err(format!("{INVALID}Exists and ComparisonOperator cannot be used together for Attribute: {name}"));
+            return Err(format!(
+                "{INVALID}Exists and ComparisonOperator cannot be used together for Attribute: {name}"
+            ));
         }
         let takes_none = matches!(operator, ComparisonOperator::Null | ComparisonOperator::NotNull);
         if !takes_none && entry.list.is_none() && entry.value.is_none() {
@@ -133,9 +135,7 @@ fn expected_entry(name: &str, entry: Expected) -> Result<Condition, String> {
             Err(format!("{INVALID}Value cannot be used when Exists is false for Attribute: {name}"))
         }
         (Some(false), None) => Ok(function("attribute_not_exists", name, None)),
-        (_, Some(value)) => {
-            Ok(Condition::Compare(Comparator::Equal, path(name), Operand::Value(Arc::new(value))))
-        }
+        (_, Some(value)) => Ok(Condition::Compare(Comparator::Equal, path(name), Operand::Value(Arc::new(value)))),
         (exists, None) => Err(format!(
             "{INVALID}Value must be provided when Exists is {} for Attribute: {name}",
             if exists.is_some() { "true" } else { "null" }
@@ -180,11 +180,7 @@ pub fn filter(terms: Vec<Term>, any: bool) -> Option<Condition> {
 
 fn join(conditions: Vec<Condition>, any: bool) -> Option<Condition> {
     conditions.into_iter().reduce(|one, two| {
-        if any {
-            Condition::Or(Box::new(one), Box::new(two))
-        } else {
-            Condition::And(Box::new(one), Box::new(two))
-        }
+        if any { Condition::Or(Box::new(one), Box::new(two)) } else { Condition::And(Box::new(one), Box::new(two)) }
     })
 }
 

@@ -88,7 +88,9 @@ impl Schema {
     /// The complaint about a path into a key, which is always a scalar.
     pub fn check_key_path(&self, head: &str) -> Result<(), String> {
         let message = |what: &str| {
-            format!("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: {what}: {head}")
+            format!(
+                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: {what}: {head}"
+            )
         };
         if self.keys.contains(head) {
             return Err(message("Key"));

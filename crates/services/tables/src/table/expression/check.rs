@@ -109,8 +109,9 @@ fn misused_function(leaf: &Condition) -> Result<(), ExpressionError> {
     };
     fn nested<'a>(mut operands: &mut dyn Iterator<Item = &'a Operand>) -> Option<&'a str> {
         Iterator::find_map(&mut operands, |operand| match operand {
-            Operand::Call(call) => nested(&mut call.operands.iter())
-                .or_else(|| (call.name != "size").then_some(call.name.as_str())),
+            Operand::Call(call) => {
+                nested(&mut call.operands.iter()).or_else(|| (call.name != "size").then_some(call.name.as_str()))
+            }
             _ => None,
         })
     }
@@ -118,9 +119,7 @@ fn misused_function(leaf: &Condition) -> Result<(), ExpressionError> {
         Condition::Compare(_, one, two) => nested(&mut [one, two].into_iter()),
         Condition::Between(one, two, three) => nested(&mut [one, two, three].into_iter()),
         Condition::In(one, list) => nested(&mut std::iter::once(one).chain(list)),
-        Condition::Call(call) => {
-            nested(&mut call.operands.iter()).or_else(|| (call.name == "size").then_some("size"))
-        }
+        Condition::Call(call) => nested(&mut call.operands.iter()).or_else(|| (call.name == "size").then_some("size")),
         _ => None,
     };
     found.map_or(Ok(()), misused)

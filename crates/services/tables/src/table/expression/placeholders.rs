@@ -20,10 +20,7 @@ impl Placeholders {
     ///
     /// # Errors
     /// The whole message.
-    pub fn new(
-        names: Option<Vec<(String, String)>>,
-        values: Option<Vec<(String, Value)>>,
-    ) -> Result<Self, String> {
+    pub fn new(names: Option<Vec<(String, String)>>, values: Option<Vec<(String, Value)>>) -> Result<Self, String> {
         let mut placeholders = Self::default();
         if let Some(names) = names {
             check_keys("ExpressionAttributeNames", '#', names.iter().map(|(key, _)| key))?;

@@ -36,7 +36,13 @@ fn item() -> Item {
 #[test]
 fn conditions_hold_or_not() {
     let values = [
-        (":5", n("5.0")), (":6", n("6")), (":h", s("he")), (":x", s("x")), (":t", s("L")), (":4", n("4")), (":n", Value::Null),
+        (":5", n("5.0")),
+        (":6", n("6")),
+        (":h", s("he")),
+        (":x", s("x")),
+        (":t", s("L")),
+        (":4", n("4")),
+        (":n", Value::Null),
     ];
     for (text, expected) in [
         ("a = :5", true),
@@ -90,10 +96,7 @@ fn conditions_are_refused_as_the_service_refuses_them() {
             "attribute_exists(a, b)",
             "Incorrect number of operands for operator or function; operator or function: attribute_exists, number of operands: 2",
         ),
-        (
-            "contains(#d, data)",
-            "Attribute name is a reserved keyword; reserved keyword: data",
-        ),
+        ("contains(#d, data)", "Attribute name is a reserved keyword; reserved keyword: data"),
         (
             "contains(#d, #d)",
             "The first operand must be distinct from the remaining operands for this operator or function; operator: contains, first operand: [data]",
@@ -106,7 +109,10 @@ fn conditions_are_refused_as_the_service_refuses_them() {
             "begins_with(a, :n)",
             "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N",
         ),
-        ("attribute_type(a, :s)", "Invalid attribute type name found; type: x, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}"),
+        (
+            "attribute_type(a, :s)",
+            "Invalid attribute type name found; type: x, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
+        ),
         (
             "a BETWEEN :n AND :z",
             "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {N:1}, upper bound operand: AttributeValue: {N:0}",
@@ -179,10 +185,7 @@ fn updates_are_refused_as_the_service_refuses_them() {
             "SET a.b = :n, a[1] = :n",
             "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, b], path two: [a, [1]]",
         ),
-        (
-            "ADD a :s",
-            "Incorrect operand type for operator or function; operator: ADD, operand type: STRING",
-        ),
+        ("ADD a :s", "Incorrect operand type for operator or function; operator: ADD, operand type: STRING"),
         ("SET a = a + :s", "Incorrect operand type for operator or function; operator or function: +, operand type: S"),
         ("SET q = zzz", "The provided expression refers to an attribute that does not exist in the item"),
         ("SET q.r = :n", "The document path provided in the update expression is invalid for update"),
@@ -225,7 +228,10 @@ fn key_conditions_say_what_is_read() {
         read("pk = :p AND :n <= sk").unwrap().range,
         Some(RangeCondition::Compare(Comparator::GreaterOrEqual, n("1")))
     );
-    assert_eq!(read("(pk = :p AND (sk BETWEEN :n AND :m))").unwrap().range, Some(RangeCondition::Between(n("1"), n("2"))));
+    assert_eq!(
+        read("(pk = :p AND (sk BETWEEN :n AND :m))").unwrap().range,
+        Some(RangeCondition::Between(n("1"), n("2")))
+    );
     for (text, message) in [
         ("sk = :n", "Query condition missed key schema element: pk"),
         ("pk > :p", "Query key condition not supported"),
@@ -233,10 +239,7 @@ fn key_conditions_say_what_is_read() {
         ("pk = :p OR sk = :n", "Invalid operator used in KeyConditionExpression: OR"),
         ("pk = :p AND pk = :p", "KeyConditionExpressions must only contain one condition per key"),
         ("pk = :p AND sk.a = :n", "KeyConditionExpressions cannot have conditions on nested attributes"),
-        (
-            "pk = :n",
-            "One or more parameter values were invalid: Condition parameter type does not match schema type",
-        ),
+        ("pk = :n", "One or more parameter values were invalid: Condition parameter type does not match schema type"),
         ("((pk = :p))", "Invalid KeyConditionExpression: The expression has redundant parentheses;"),
         ("", "Invalid KeyConditionExpression: The expression can not be empty;"),
     ] {

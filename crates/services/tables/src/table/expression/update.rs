@@ -210,9 +210,7 @@ fn check_reserved(clauses: &[Clause]) -> Result<(), ExpressionError> {
             _ => None,
         }
     }
-    let word = clauses
-        .iter()
-        .find_map(|clause| clause.path.reserved().or_else(|| clause.source().and_then(in_source)));
+    let word = clauses.iter().find_map(|clause| clause.path.reserved().or_else(|| clause.source().and_then(in_source)));
     match word {
         Some(word) => Err(ExpressionError(format!("Attribute name is a reserved keyword; reserved keyword: {word}"))),
         None => Ok(()),
