@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use pilvi_bus::context::new_trace;
 use pilvi_bus::http::{Body, Connection, HttpFront, Request, Response};
 use pilvi_bus::{ApiError, Bus, Clock, Ctx, Principal, RequestContext, Settings, region};
@@ -127,15 +127,22 @@ fn is_form(parts: &Parts) -> bool {
     content_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"))
 }
 
-async fn collect(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+/// The whole body. By hand: `http_body_util::Limited` over boxed errors makes a future of which the compiler cannot tell
+/// that it is `Send`.
+async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            ApiError::new("IncompleteBody", 400, "The request body ended before it was complete.")
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if collected.len() + data.len() > MAX_BODY {
             let text = format!("Request must be smaller than {MAX_BODY} bytes");
-            Err(ApiError::new("RequestEntityTooLargeException", 413, text))
+            return Err(ApiError::new("RequestEntityTooLargeException", 413, text));
         }
-        Err(_) => Err(ApiError::new("IncompleteBody", 400, "The request body ended before it was complete.")),
+        collected.extend_from_slice(&data);
     }
+    Ok(collected.into())
 }
 
 fn parse(target: &Target, parts: &Parts, body: &Bytes) -> Result<Parsed, ApiError> {

@@ -33,9 +33,11 @@ pub struct Tables {
     pub store: Store,
     /// The clock.
     pub clock: Clock,
-    /// Records in decoded form, each beside the bytes that it was decoded from.
-    decoded: Arc<RwLock<HashMap<TableKey, (Bytes, Arc<Definition>)>>>,
+    decoded: Decoded,
 }
+
+/// Decoded records, each beside the bytes that it was decoded from.
+type Decoded = Arc<RwLock<HashMap<TableKey, (Bytes, Arc<Definition>)>>>;
 
 /// A table's record with what follows from it.
 pub struct Definition {
@@ -67,7 +69,7 @@ impl Tables {
 /// Finds tables within transactions. A record is decoded once as long as its bytes are the same, so that finding a table
 /// costs one look-up, and is right even where another process changes tables.
 #[derive(Clone)]
-pub struct Finder(Arc<RwLock<HashMap<TableKey, (Bytes, Arc<Definition>)>>>);
+pub struct Finder(Decoded);
 
 impl Finder {
     /// The table of that name.

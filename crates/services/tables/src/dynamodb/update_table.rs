@@ -222,9 +222,9 @@ fn change_indexes(
         }
     }
     // Attributes that no key uses any more are no longer defined.
-    let used =
-        |name: &String| record.keys.contains(name) || record.indexes.iter().any(|index| index.keys.contains(name));
-    record.attributes = record.attributes.iter().filter(|(name, _)| used(name)).cloned().collect();
+    let (keys, indexes) = (&record.keys, &record.indexes);
+    let used = |name: &String| keys.contains(name) || indexes.iter().any(|index| index.keys.contains(name));
+    record.attributes.retain(|(name, _)| used(name));
     Ok(made)
 }
 

@@ -103,7 +103,7 @@ impl Number {
     }
 
     /// The sum. Exact: a sum that needs more than 38 digits is an error, never rounded.
-    pub fn add(self, other: Self) -> Result<Self, NumberError> {
+    pub fn plus(self, other: Self) -> Result<Self, NumberError> {
         if self.coefficient == 0 {
             return Ok(other);
         }
@@ -130,9 +130,9 @@ impl Number {
         Ok(sum)
     }
 
-    /// The difference, exact like [`Number::add`].
-    pub fn subtract(self, other: Self) -> Result<Self, NumberError> {
-        self.add(other.negated())
+    /// The difference, exact like [`Number::plus`].
+    pub fn minus(self, other: Self) -> Result<Self, NumberError> {
+        self.plus(other.negated())
     }
 
     fn negated(self) -> Self {
@@ -428,14 +428,14 @@ mod tests {
 
     #[test]
     fn arithmetic_is_exact_or_refused() {
-        let sum = |a: &str, b: &str| number(a).add(number(b)).map(|n| n.to_string());
+        let sum = |a: &str, b: &str| number(a).plus(number(b)).map(|n| n.to_string());
         assert_eq!(sum("0.1", "0.2").unwrap(), "0.3");
         assert_eq!(sum("1", "-1").unwrap(), "0");
         assert_eq!(sum("1E40", "-9999999999999999999999999999999999999900").unwrap(), "100");
         assert_eq!(sum("9.9e125", "9.9e125"), Err(NumberError::Overflow));
         assert_eq!(sum("1e50", "1"), Err(NumberError::TooManyDigits));
         assert_eq!(sum("99999999999999999999999999999999999999", "2"), Err(NumberError::TooManyDigits));
-        assert_eq!(number("5").subtract(number("8")).unwrap().to_string(), "-3");
+        assert_eq!(number("5").minus(number("8")).unwrap().to_string(), "-3");
     }
 
     fn any_number() -> impl Strategy<Value = Number> {
@@ -476,10 +476,10 @@ mod tests {
         fn agrees_with_an_independent_decimal(a in any_number(), b in any_number()) {
             let big = |n: Number| n.to_string().parse::<bigdecimal::BigDecimal>().unwrap();
             prop_assert_eq!(a.cmp(&b), big(a).cmp(&big(b)));
-            if let Ok(sum) = a.add(b) {
+            if let Ok(sum) = a.plus(b) {
                 prop_assert_eq!(big(sum), big(a) + big(b));
             }
-            if let Ok(difference) = a.subtract(b) {
+            if let Ok(difference) = a.minus(b) {
                 prop_assert_eq!(big(difference), big(a) - big(b));
             }
         }

@@ -58,7 +58,7 @@ pub fn apply(update: &Update, before: &Item) -> Result<Item, UpdateError> {
         }
     }
     // Elements set beyond the end are appended in the order of their indexes.
-    appended.sort_by(|(one, _), (two, _)| one.cmp(two));
+    appended.sort_by_key(|(path, _)| *path);
     for (path, value) in appended {
         if let Slot::End(list) = slot(&mut after, path)? {
             list.push(value);
@@ -92,8 +92,8 @@ fn read(source: &Source, item: &Item) -> Result<Value, UpdateError> {
                 _ => Err(UpdateError::WrongType),
             },
             ("+" | "-", [one, two]) => match (read(one, item)?, read(two, item)?) {
-                (Value::N(one), Value::N(two)) if name == "+" => Ok(Value::N(one.add(two)?)),
-                (Value::N(one), Value::N(two)) => Ok(Value::N(one.subtract(two)?)),
+                (Value::N(one), Value::N(two)) if name == "+" => Ok(Value::N(one.plus(two)?)),
+                (Value::N(one), Value::N(two)) => Ok(Value::N(one.minus(two)?)),
                 _ => Err(UpdateError::WrongType),
             },
             _ => Err(UpdateError::WrongType),
@@ -108,7 +108,7 @@ fn wrong_type(legacy: bool) -> UpdateError {
 fn add(existing: Option<&Value>, value: &Value, legacy: bool) -> Result<Value, UpdateError> {
     let Some(existing) = existing else { return Ok(value.clone()) };
     match (existing, value) {
-        (Value::N(one), Value::N(two)) => Ok(Value::N(one.add(*two)?)),
+        (Value::N(one), Value::N(two)) => Ok(Value::N(one.plus(*two)?)),
         (Value::Ss(one), Value::Ss(two)) => Ok(Value::Ss(union(one, two))),
         (Value::Ns(one), Value::Ns(two)) => Ok(Value::Ns(union(one, two))),
         (Value::Bs(one), Value::Bs(two)) => Ok(Value::Bs(union(one, two))),

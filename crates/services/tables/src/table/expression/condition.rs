@@ -198,13 +198,13 @@ impl Parser<'_> {
         let left = self.term()?;
         if let Some(comparator) = Comparator::of(self.tokens.peek()) {
             let left = self.operand(left)?;
-            self.tokens.next();
+            self.tokens.take();
             let right = self.operand_term()?;
             return Ok(Node::Condition(Condition::Compare(comparator, left, right)));
         }
         if matches!(self.tokens.peek(), Token::Name(name) if name.eq_ignore_ascii_case("BETWEEN")) {
             let left = self.operand(left)?;
-            self.tokens.next();
+            self.tokens.take();
             let low = self.operand_term()?;
             if !self.tokens.keyword("AND") {
                 return Err(self.tokens.syntax_error());
@@ -214,7 +214,7 @@ impl Parser<'_> {
         }
         if matches!(self.tokens.peek(), Token::Name(name) if name.eq_ignore_ascii_case("IN")) {
             let left = self.operand(left)?;
-            self.tokens.next();
+            self.tokens.take();
             self.tokens.expect("(")?;
             let list = self.operands()?;
             return Ok(Node::Condition(Condition::In(left, list)));
@@ -241,7 +241,7 @@ impl Parser<'_> {
         match self.tokens.peek() {
             Token::Symbol("(") => {
                 self.tokens.enter()?;
-                self.tokens.next();
+                self.tokens.take();
                 let inner = self.or()?;
                 self.tokens.expect(")")?;
                 self.tokens.leave();
@@ -251,14 +251,14 @@ impl Parser<'_> {
                 Ok(Node::Enclosed(Box::new(inner)))
             }
             Token::ValueRef(name) => {
-                self.tokens.next();
+                self.tokens.take();
                 Ok(Node::Operand(Operand::ValueRef(name.to_owned())))
             }
             Token::Name(name) if is_keyword(name) => Err(self.tokens.syntax_error()),
             Token::Name(name) if self.tokens.peek_second() == Token::Symbol("(") => {
                 self.tokens.enter()?;
-                self.tokens.next();
-                self.tokens.next();
+                self.tokens.take();
+                self.tokens.take();
                 let operands = self.operands()?;
                 self.tokens.leave();
                 Ok(Node::Operand(Operand::Call(Call { name: name.to_owned(), operands })))

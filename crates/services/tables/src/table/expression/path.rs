@@ -39,7 +39,7 @@ impl Path {
                 let index = digits.parse::<u32>().map_err(|_| {
                     ExpressionError(format!("List index is not within the allowable range; index: [{digits}]"))
                 })?;
-                tokens.next();
+                tokens.take();
                 tokens.expect("]")?;
                 steps.push(Step::Index(usize::try_from(index).unwrap_or(usize::MAX)));
             } else {
@@ -125,7 +125,7 @@ fn parse_name(tokens: &mut Tokens<'_>) -> Result<Step, ExpressionError> {
         Token::NameRef(name) => Step::Ref(name.to_owned()),
         _ => return Err(tokens.syntax_error()),
     };
-    tokens.next();
+    tokens.take();
     Ok(step)
 }
 

@@ -67,7 +67,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Takes the next word.
-    pub fn next(&mut self) -> Token<'a> {
+    pub fn take(&mut self) -> Token<'a> {
         let token = self.peek();
         self.at += 1;
         token

@@ -152,7 +152,7 @@ impl Parser<'_> {
 
     fn value_ref(&mut self) -> Result<Source, ExpressionError> {
         let Token::ValueRef(name) = self.tokens.peek() else { return Err(self.tokens.syntax_error()) };
-        self.tokens.next();
+        self.tokens.take();
         Ok(Source::ValueRef(name.to_owned()))
     }
 
@@ -174,7 +174,7 @@ impl Parser<'_> {
         match self.tokens.peek() {
             Token::Symbol("(") => {
                 self.tokens.enter()?;
-                self.tokens.next();
+                self.tokens.take();
                 let inner = self.value()?;
                 self.tokens.expect(")")?;
                 self.tokens.leave();
@@ -183,8 +183,8 @@ impl Parser<'_> {
             Token::ValueRef(_) => self.value_ref(),
             Token::Name(name) if !is_section(name) && self.tokens.peek_second() == Token::Symbol("(") => {
                 self.tokens.enter()?;
-                self.tokens.next();
-                self.tokens.next();
+                self.tokens.take();
+                self.tokens.take();
                 let mut operands = vec![self.operand()?];
                 while self.tokens.symbol(",") {
                     operands.push(self.operand()?);
