@@ -369,6 +369,13 @@ impl Backlog {
         }
     }
 
+    /// A message whose fate was unclear is stored: a pending one is committed, a withdrawn one stays.
+    pub fn settle(&mut self, seq: u64, visible: Millis, now: Millis) {
+        if !self.is_settled(seq) {
+            self.commit(seq, visible, now);
+        }
+    }
+
     /// Hides a received message for `visibility` milliseconds from now on. Says whether it became ready.
     ///
     /// # Errors

@@ -58,13 +58,16 @@ mod tests {
 
     #[test]
     fn attribute_digests_equal_those_that_aws_answered() {
-        let all = [text("Help.Me", "String", "Me"), text("Hello", "String", "There"), text("General", "String", "Kenobi")];
+        let all =
+            [text("Help.Me", "String", "Me"), text("Hello", "String", "There"), text("General", "String", "Kenobi")];
         assert_eq!(hex(attributes_md5(&all).unwrap()), "4c360f3fdafd970e05fae2f149d997f5");
         assert_eq!(hex(attributes_md5(&all[1..2]).unwrap()), "a311262e065454b75da111d535b8dacd");
         let binary = MessageAttribute {
             name: "attr1".to_owned(),
             data_type: "Binary".to_owned(),
-            value: AttributeData::Binary(b"traceparent\x1e00-774062d6c37081a5a0b9b5b88e30627c-2d2482211f6489da-01".to_vec()),
+            value: AttributeData::Binary(
+                b"traceparent\x1e00-774062d6c37081a5a0b9b5b88e30627c-2d2482211f6489da-01".to_vec(),
+            ),
         };
         assert_eq!(hex(attributes_md5([&binary]).unwrap()), "8cbe4db156db8a94db8b801b7addb984");
         assert_eq!(attributes_md5([]), None);

@@ -35,6 +35,13 @@ pub struct MessageAttribute {
     pub value: AttributeData,
 }
 
+impl MessageAttribute {
+    /// Bytes that count against the message's size limit.
+    pub fn size(&self) -> usize {
+        self.name.len() + self.data_type.len() + self.value.bytes().len()
+    }
+}
+
 /// A message as it is stored: what the sender said and what the queue noted when it took it.
 /// What changes with every receive is kept in the [`Backlog`](super::Backlog).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,10 +80,6 @@ pub struct Message {
 impl Message {
     /// Bytes that count against the size limit: the body, and each attribute's name, type and value.
     pub fn size(&self) -> usize {
-        let mut size = self.body.len();
-        for attribute in &self.attributes {
-            size += attribute.name.len() + attribute.data_type.len() + attribute.value.bytes().len();
-        }
-        size
+        self.body.len() + self.attributes.iter().map(MessageAttribute::size).sum::<usize>()
     }
 }

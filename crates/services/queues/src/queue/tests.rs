@@ -120,7 +120,10 @@ fn check(steps: Vec<Step>, fifo: bool) -> Result<(), TestCaseError> {
                     prop_assert!(seen.insert(delivery.seq), "twice in one receive");
                     let message = known.alive.get(&delivery.seq);
                     prop_assert!(message.is_some_and(|message| message.id == delivery.id && message.visible <= now));
-                    prop_assert!(known.hidden_until.get(&delivery.seq).is_none_or(|until| *until <= now), "still in flight");
+                    prop_assert!(
+                        known.hidden_until.get(&delivery.seq).is_none_or(|until| *until <= now),
+                        "still in flight"
+                    );
                     if let Some(group) = message.and_then(|message| message.group.as_ref()) {
                         for (seq, earlier) in known.alive.range(..delivery.seq) {
                             let passed = earlier.group.as_ref() == Some(group) && !seen.contains(seq);

@@ -1,0 +1,1 @@
+//! Handlers, called as the bus calls them.
