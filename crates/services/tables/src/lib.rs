@@ -70,11 +70,7 @@ pub fn service(platform: &Platform) -> Arc<dyn Service> {
     Manifest::new("dynamodb", Arc::clone(&tables))
         .resource_policies(Arc::new(policy::Policies(tables)))
         // tables
-        .operation(
-            "CreateTable",
-            create_table::create_table,
-            on_table!("dynamodb:CreateTable", create_table::CreateTableInput),
-        )
+        .operation("CreateTable", create_table::create_table, Access::to(create_table::access))
         .operation(
             "DescribeTable",
             description::describe_table,

@@ -9,6 +9,7 @@ use pilvi_model::shape::Entries;
 
 use super::consumed::{ConsumedCapacity, Detail, ItemCollectionMetrics, Usage, collection_metrics};
 use super::get_item::{check_paths, projection};
+use super::indexes::bracketed;
 use super::params;
 use super::wire::{self, AttributeMap, Attributes};
 use super::write::{self, Kind, Write};
@@ -198,6 +199,19 @@ pub async fn batch_write_item(
 ) -> Result<BatchWriteItemOutput, TableError> {
     if input.request_items.0.is_empty() {
         return Err(TableError::invalid("The requestItems parameter is required for BatchWriteItem"));
+    }
+    if let Some((name, requests)) =
+        input.request_items.0.iter().find(|(_, requests)| requests.is_empty() || requests.len() > MAX_WRITES)
+    {
+        // The service shows every request in full; here each stands for itself.
+        let shown = requests.iter().map(|request| match request.put_request {
+            Some(_) => "WriteRequest(putRequest=PutRequest(...), deleteRequest=null)",
+            None => "WriteRequest(putRequest=null, deleteRequest=DeleteRequest(...))",
+        });
+        return Err(TableError::Validation(format!(
+            "1 validation error detected: Value '{{{name}={}}}' at 'requestItems' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]",
+            bracketed(shown)
+        )));
     }
     let total: usize = input.request_items.0.iter().map(|(_, requests)| requests.len()).sum();
     if total > MAX_WRITES {

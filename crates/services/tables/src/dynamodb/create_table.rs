@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pilvi_bus::{Ctx, RequestContext};
+use pilvi_bus::{AccessRequest, Ctx, RequestContext};
 use pilvi_model::Shape;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::state::{Tables, put_table};
 #[derive(Shape)]
 pub struct CreateTableInput {
     pub attribute_definitions: Option<Vec<AttributeDefinition>>,
-    pub table_name: String,
+    pub table_name: Option<String>,
     pub key_schema: Option<Vec<KeySchemaElement>>,
     pub local_secondary_indexes: Option<Vec<LocalIndexInput>>,
     pub global_secondary_indexes: Option<Vec<GlobalIndexInput>>,
@@ -66,13 +66,15 @@ pub async fn create_table(
     ctx: Ctx,
     input: CreateTableInput,
 ) -> Result<TableDescriptionOutput, TableError> {
-    if input.table_name.len() < 3 {
+    let Some(name) = &input.table_name else {
+        return Err(TableError::invalid("The parameter 'TableName' is required but was not present in the request"));
+    };
+    if name.len() < 3 {
         return Err(TableError::Validation(format!(
-            "1 validation error detected: Value '{}' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3",
-            input.table_name
+            "1 validation error detected: Value '{name}' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3"
         )));
     }
-    let (account, region, name) = params::table_key(&ctx, &input.table_name)?;
+    let (account, region, name) = params::table_key(&ctx, name)?;
     if account != ctx.account || region != ctx.region {
         return Err(TableError::invalid("A table is created in the caller's own account and region"));
     }
@@ -101,6 +103,7 @@ fn null(member: &str) -> TableError {
 fn record(ctx: &RequestContext, name: String, input: CreateTableInput, now: i64) -> Result<TableRecord, TableError> {
     let definitions = input.attribute_definitions.ok_or_else(|| null("attributeDefinitions"))?;
     let keys = input.key_schema.ok_or_else(|| null("keySchema"))?;
+    check_count(&keys)?;
     let on_demand = input.billing_mode.as_deref() == Some("PAY_PER_REQUEST");
     check_billing(on_demand, input.provisioned_throughput)?;
     if keys.len() > definitions.len() {
@@ -168,6 +171,21 @@ fn record(ctx: &RequestContext, name: String, input: CreateTableInput, now: i64)
         arn,
         name,
     })
+}
+
+/// A table has one or two keys (newer indexes may have more, so the model allows it).
+fn check_count(keys: &[KeySchemaElement]) -> Result<(), TableError> {
+    if keys.len() <= 2 {
+        return Ok(());
+    }
+    let shown: Vec<String> = keys
+        .iter()
+        .map(|key| format!("KeySchemaElement(attributeName={}, keyType={})", key.attribute_name, key.key_type))
+        .collect();
+    Err(TableError::Validation(format!(
+        "1 validation error detected: Value '[{}]' at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2",
+        shown.join(", ")
+    )))
 }
 
 fn check_billing(on_demand: bool, throughput: Option<ThroughputInput>) -> Result<(), TableError> {
@@ -254,4 +272,10 @@ pub fn encryption_key(ctx: &RequestContext, input: Option<&EncryptionInput>) -> 
         Some(key) => ctx.arn("kms", format!("key/{key}")).to_string(),
         None => ctx.arn("kms", "alias/aws/dynamodb").to_string(),
     })
+}
+
+/// What CreateTable needs.
+pub fn access(input: &CreateTableInput, ctx: &RequestContext) -> Vec<AccessRequest> {
+    let arn = crate::arn(ctx, input.table_name.as_deref().unwrap_or_default());
+    vec![AccessRequest::new("dynamodb:CreateTable", arn)]
 }
