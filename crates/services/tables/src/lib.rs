@@ -3,66 +3,26 @@
 //! This is its manifest: the operations, what a call of each needs to be allowed, and the background work. [`table`] is
 //! the table itself, [`state`] how it is stored, [`dynamodb`] what each operation does.
 
+#[macro_use]
+mod access;
 #[allow(missing_docs, reason = "members have the names of the API's, which AWS documents")]
 pub mod dynamodb;
 pub mod errors;
 pub mod state;
 pub mod table;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use pilvi_bus::{Access, AccessRequest, Manifest, Platform, RequestContext, Service};
+use pilvi_bus::{Access, Manifest, Platform, Service};
 
 use dynamodb::{
     backups, batch, create_table, delete_item, delete_table, description, get_item, limits, list_tables, policy,
     put_item, query, scan, tags, transact, ttl, update_item, update_table,
 };
 use state::Tables;
-
-/// The ARN of the table that a TableName stands for.
-fn arn(ctx: &RequestContext, name: &str) -> String {
-    if name.starts_with("arn:") {
-        return name.to_owned();
-    }
-    ctx.arn("dynamodb", format!("table/{name}")).to_string()
-}
-
-/// An action on the table of the input's TableName.
-macro_rules! on_table {
-    ($action:literal, $input:ty) => {
-        Access::to(|input: &$input, ctx| vec![AccessRequest::new($action, arn(ctx, &input.table_name))])
-    };
-}
-
-/// An action on the resource of the input's ResourceArn.
-macro_rules! on_resource {
-    ($action:literal, $input:ty) => {
-        Access::to(|input: &$input, _| vec![AccessRequest::new($action, input.resource_arn.clone())])
-    };
-}
-
-/// An action on the index of the input's IndexName, or else on the table.
-macro_rules! on_index {
-    ($action:literal, $input:ty) => {
-        Access::to(|input: &$input, ctx| {
-            let table = arn(ctx, &input.table_name);
-            let resource = match &input.index_name {
-                Some(index) => format!("{table}/index/{index}"),
-                None => table,
-            };
-            vec![AccessRequest::new($action, resource)]
-        })
-    };
-}
-
-/// An action on every table of the input's RequestItems.
-macro_rules! on_tables {
-    ($action:literal, $input:ty) => {
-        Access::to(|input: &$input, ctx| {
-            input.request_items.0.iter().map(|(name, _)| AccessRequest::new($action, arn(ctx, name))).collect()
-        })
-    };
-}
 
 /// The service.
 pub fn service(platform: &Platform) -> Arc<dyn Service> {

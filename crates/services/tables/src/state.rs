@@ -74,7 +74,12 @@ pub struct Finder(Decoded);
 impl Finder {
     /// The table of that name.
     pub fn find(&self, tx: &ReadTx<'_>, key: &TableKey) -> Result<Option<Arc<Definition>>, StoreError> {
-        let Some(Raw(bytes)) = tx.get(&TABLES, key)? else { return Ok(None) };
+        let Some(Raw(bytes)) = tx.get(&TABLES, key)? else {
+            if self.0.read().contains_key(key) {
+                self.0.write().remove(key);
+            }
+            return Ok(None);
+        };
         if let Some((known, definition)) = self.0.read().get(key)
             && *known == bytes
         {

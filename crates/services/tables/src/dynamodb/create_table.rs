@@ -276,6 +276,6 @@ pub fn encryption_key(ctx: &RequestContext, input: Option<&EncryptionInput>) -> 
 
 /// What CreateTable needs.
 pub fn access(input: &CreateTableInput, ctx: &RequestContext) -> Vec<AccessRequest> {
-    let arn = crate::arn(ctx, input.table_name.as_deref().unwrap_or_default());
+    let arn = crate::access::arn(ctx, input.table_name.as_deref().unwrap_or_default());
     vec![AccessRequest::new("dynamodb:CreateTable", arn)]
 }

@@ -399,14 +399,14 @@ fn prepare(ctx: &Ctx, action: Action) -> Result<(TableKey, Write), TableError> {
 /// What TransactGetItems needs: to read each item.
 pub fn get_access(input: &TransactGetItemsInput, ctx: &RequestContext) -> Vec<AccessRequest> {
     let items = input.transact_items.iter();
-    items.map(|item| AccessRequest::new("dynamodb:GetItem", crate::arn(ctx, &item.get.table_name))).collect()
+    items.map(|item| AccessRequest::new("dynamodb:GetItem", crate::access::arn(ctx, &item.get.table_name))).collect()
 }
 
 /// What TransactWriteItems needs: what each action would need by itself.
 pub fn write_access(input: &TransactWriteItemsInput, ctx: &RequestContext) -> Vec<AccessRequest> {
     let mut requests = Vec::with_capacity(input.transact_items.len());
     let mut add = |action: &'static str, table: Option<&String>| {
-        requests.extend(table.map(|table| AccessRequest::new(action, crate::arn(ctx, table))));
+        requests.extend(table.map(|table| AccessRequest::new(action, crate::access::arn(ctx, table))));
     };
     for item in &input.transact_items {
         add("dynamodb:ConditionCheckItem", item.condition_check.as_ref().map(|check| &check.table_name));

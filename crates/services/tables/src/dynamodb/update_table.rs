@@ -117,6 +117,7 @@ pub async fn update_table(
 }
 
 fn change_billing(record: &mut TableRecord, input: &UpdateTableInput, now: i64) -> Result<(), TableError> {
+    let was_provisioned = !record.on_demand;
     match input.billing_mode.as_deref() {
         Some("PAY_PER_REQUEST") => {
             if input.provisioned_throughput.is_some() {
@@ -158,7 +159,7 @@ fn change_billing(record: &mut TableRecord, input: &UpdateTableInput, now: i64) 
     check_throughput(given)?;
     let (read, write) = (given.read_capacity_units, given.write_capacity_units);
     let current = record.throughput;
-    let only_this = input.billing_mode.is_none() && input.global_secondary_index_updates.is_none();
+    let only_this = was_provisioned && input.global_secondary_index_updates.is_none();
     if only_this && (read, write) == (current.read, current.write) {
         return Err(TableError::Validation(format!(
             "The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the table: {0}. Requested ReadCapacityUnits: {0}. Current WriteCapacityUnits provisioned for the table: {1}. Requested WriteCapacityUnits: {1}. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
