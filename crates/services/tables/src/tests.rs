@@ -225,7 +225,10 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-async fn apply(cloud: &Cloud, model: &mut BTreeMap<(u8, u8), (Option<u8>, Option<u8>)>, step: Step) {
+/// The items that there should be: pk and sk, and their g and n.
+type Model = BTreeMap<(u8, u8), (Option<u8>, Option<u8>)>;
+
+async fn apply(cloud: &Cloud, model: &mut Model, step: Step) {
     let key = |pk: u8, sk: u8| json!({"pk": {"S": pk.to_string()}, "sk": {"N": sk.to_string()}});
     match step {
         Step::Put { pk, sk, g, n } => {
@@ -270,7 +273,7 @@ proptest! {
         runtime.block_on(async {
             let cloud = Cloud::new(Store::memory());
             cloud.make_table().await;
-            let mut model = BTreeMap::new();
+            let mut model = Model::new();
             for step in steps {
                 apply(&cloud, &mut model, step).await;
             }
