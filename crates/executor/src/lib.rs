@@ -8,16 +8,32 @@
 //! `pool` (which environment runs it), `environment` (one process and its Runtime API), `runtimes`
 //! (how each language is started), `tier` (how a process is started and isolated).
 
+#![allow(clippy::disallowed_methods, reason = "functions run in real time: their deadlines are wall-clock times")]
+
+mod clock;
 mod config;
+mod environment;
 mod errors;
 mod executor;
+mod http;
 mod logs;
+mod memory;
+mod output;
+mod pool;
+mod process;
+mod report;
 mod result;
+mod runtime_api;
+mod runtimes;
 mod spec;
+mod starter;
+mod tier;
+mod watch;
 
 pub use config::{ExecutorConfig, SdkPolicy, TierChoice};
 pub use errors::ExecutorError;
 pub use executor::{Executor, PoolStats};
 pub use logs::{LogSink, NoLogs};
 pub use result::{ErrorKind, InvokeResult, Outcome, Report};
+pub use runtimes::{Family, Found, discover};
 pub use spec::{Credentials, CredentialsSource, Endpoint, FunctionSpec, Invocation};

@@ -1,0 +1,232 @@
+//! Starting an environment: its directories, its Runtime API, its process.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::config::ExecutorConfig;
+use crate::environment::{Environment, Started};
+use crate::errors::ExecutorError;
+use crate::output::Output;
+use crate::pool::Pools;
+use crate::process::{ExitReason, Spawner};
+use crate::runtime_api;
+use crate::runtimes::{self, Facts, Family, Found, Interpreters, RuntimeName, Shims};
+use crate::spec::FunctionSpec;
+use crate::tier::{Directories, Tier};
+
+/// Credentials are replaced (with their environment) this long before they end.
+const CREDENTIALS_MARGIN: Duration = Duration::from_secs(60);
+
+/// Everything that starting takes.
+pub(crate) struct Starter {
+    pub(crate) config: ExecutorConfig,
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) tier: Box<dyn Tier>,
+    pub(crate) spawner: Spawner,
+    pub(crate) shims: Shims,
+    pub(crate) interpreters: Interpreters,
+    pub(crate) next_id: AtomicU64,
+}
+
+/// A function's runtime, found on this machine.
+pub(crate) struct Resolved {
+    pub(crate) runtime: RuntimeName,
+    pub(crate) interpreter: Option<Found>,
+    /// For the log: another version than the one asked for is used.
+    pub(crate) note: Option<String>,
+}
+
+/// A started environment, or why it is none.
+pub(crate) enum Start {
+    Ready(Arc<Environment>),
+    Error { payload: bytes::Bytes, error_type: String },
+    Exited(ExitReason),
+    TimedOut,
+}
+
+impl Starter {
+    /// The interpreter for a function.
+    pub(crate) async fn resolve(&self, spec: &FunctionSpec) -> Result<Resolved, ExecutorError> {
+        let runtime =
+            RuntimeName::parse(&spec.runtime).ok_or_else(|| ExecutorError::UnsupportedRuntime(spec.runtime.clone()))?;
+        if matches!(runtime.family, Family::Provided | Family::Go) {
+            return Ok(Resolved { runtime, interpreter: None, note: None });
+        }
+        let (found, exact) = self.interpreters.choose(&spec.runtime, &runtime).await?;
+        let note = (!exact).then(|| {
+            format!(
+                "[pilvi] {} is not installed here; running on version {} ({})\n",
+                spec.runtime,
+                found.version,
+                found.path.display()
+            )
+        });
+        Ok(Resolved { runtime, interpreter: Some(found), note })
+    }
+
+    /// `INIT_START Runtime Version: …`
+    pub(crate) fn init_start_line(&self, spec: &FunctionSpec, resolved: &Resolved) -> String {
+        let name = resolved.runtime.log_name(&spec.runtime);
+        let version = resolved.interpreter.as_ref().map_or("1", |found| found.version.as_str());
+        let hash = hex::encode(Sha256::digest(format!("{name}.v{version}")));
+        let partition = match spec.region.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if spec.region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        format!(
+            "INIT_START Runtime Version: {name}.v{version}\tRuntime Version ARN: arn:{partition}:lambda:{}::runtime:{hash}\n",
+            spec.region
+        )
+    }
+
+    /// Starts an environment and waits, for at most `limit`, until it is ready.
+    pub(crate) async fn start(
+        &self,
+        spec: &Arc<FunctionSpec>,
+        resolved: &Resolved,
+        output: &Arc<Output>,
+        permit: OwnedSemaphorePermit,
+        limit: Duration,
+    ) -> Result<Start, ExecutorError> {
+        let failed = |error: io::Error| ExecutorError::Start { name: spec.name.clone(), cause: error.to_string() };
+        check_present(spec, &spec.code)?;
+        for layer in &spec.layers {
+            check_present(spec, layer)?;
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let home = self.config.data.join("environments").join(format!("{}-{id}", std::process::id()));
+        let tmp = home.join("tmp");
+        std::fs::create_dir_all(&tmp).map_err(failed)?;
+        let opt = runtimes::merge_layers(&self.config.data.join("layers"), &spec.layers).map_err(failed)?;
+        let directories = Directories { code: spec.code.clone(), opt, tmp };
+        if let Some(cause) = runtimes::custom_missing(spec, &resolved.runtime, &directories) {
+            let _ = std::fs::remove_dir_all(&home);
+            return Ok(Start::Exited(ExitReason::NotStarted(cause)));
+        }
+        let sdk = self.sdk_for(spec, resolved, &directories).await;
+        let credentials = spec.credentials.credentials().await;
+        let credentials = credentials.map_err(|cause| ExecutorError::Credentials { name: spec.name.clone(), cause })?;
+        let expires = credentials
+            .as_ref()
+            .and_then(|c| c.valid_for)
+            .map(|valid| Instant::now() + valid.saturating_sub(CREDENTIALS_MARGIN));
+        let listener = bind().await.map_err(failed)?;
+        let api = listener.local_addr().map_err(failed)?;
+        let launch = runtimes::prepare(
+            &Facts {
+                spec,
+                runtime: &resolved.runtime,
+                interpreter: resolved.interpreter.as_ref(),
+                shims: &self.shims,
+                sdk,
+                directories,
+                api,
+                log_stream: output.stream(),
+                credentials,
+                data: &self.config.data,
+            },
+            self.tier.as_ref(),
+        );
+        let command = self.tier.command(&launch).map_err(failed)?;
+        let (environment, started) =
+            Environment::new(id, spec.clone(), output.clone(), home, expires, Arc::downgrade(&self.pools), permit);
+        tokio::spawn(runtime_api::serve(listener, environment.clone()));
+        let spawned = match self.spawner.spawn(command, format!("AWS_LAMBDA_RUNTIME_API={api}")).await {
+            Ok(spawned) => spawned,
+            Err(error) => {
+                environment.closed.cancel();
+                let _ = std::fs::remove_dir_all(&environment.home);
+                return Ok(Start::Exited(ExitReason::NotStarted(spawn_cause(&error, spec, &resolved.runtime))));
+            }
+        };
+        output.attach(spawned.stdout, spawned.frames, &environment.closed).map_err(failed)?;
+        let _ = environment.process.set(spawned.process);
+        self.pools.add(environment.clone());
+        tokio::spawn(watch(environment.clone(), self.pools.clone(), spawned.exit));
+        match tokio::time::timeout(limit, started).await {
+            Ok(Ok(Started::Ready)) => Ok(Start::Ready(environment)),
+            Ok(Ok(Started::Error { payload, error_type })) => {
+                // The runtime ends itself after its report; what it prints until then belongs to the log.
+                let _ = tokio::time::timeout(Duration::from_millis(200), environment.closed.cancelled()).await;
+                end(&environment).await;
+                Ok(Start::Error { payload, error_type })
+            }
+            Ok(Ok(Started::Exited(reason))) => Ok(Start::Exited(reason)),
+            Ok(Err(_)) => {
+                end(&environment).await;
+                Ok(Start::Exited(ExitReason::Signal(libc::SIGKILL)))
+            }
+            Err(_) => {
+                end(&environment).await;
+                Ok(Start::TimedOut)
+            }
+        }
+    }
+
+    /// Where the SDK that a function needs is.
+    async fn sdk_for(&self, _spec: &FunctionSpec, _resolved: &Resolved, _directories: &Directories) -> Option<PathBuf> {
+        None
+    }
+}
+
+/// Kills and waits until it is gone.
+async fn end(environment: &Arc<Environment>) {
+    environment.kill();
+    environment.closed.cancelled().await;
+}
+
+/// Sees to the end of an environment.
+async fn watch(environment: Arc<Environment>, pools: Arc<Pools>, exit: tokio::sync::oneshot::Receiver<ExitReason>) {
+    let reason = exit.await.unwrap_or(ExitReason::Signal(libc::SIGKILL));
+    // What it left running goes with it.
+    environment.kill();
+    environment.exited(&reason);
+    pools.remove(&environment);
+    let home = environment.home.clone();
+    drop(environment);
+    let _ = tokio::fs::remove_dir_all(home).await;
+}
+
+/// A listener of the environment's own. On Linux the address is picked from the whole loopback network: together
+/// with the port it cannot be guessed by another function.
+async fn bind() -> io::Result<TcpListener> {
+    if cfg!(target_os = "linux") {
+        let [a, b, c, ..] = *uuid::Uuid::new_v4().as_bytes();
+        let address = Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254));
+        if let Ok(listener) = TcpListener::bind((IpAddr::V4(address), 0)).await {
+            return Ok(listener);
+        }
+    }
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
+fn check_present(spec: &FunctionSpec, path: &std::path::Path) -> Result<(), ExecutorError> {
+    let missing =
+        |cause: String| ExecutorError::CodeMissing { name: spec.name.clone(), path: path.display().to_string(), cause };
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(missing("not a directory".to_owned())),
+        Err(error) => Err(missing(error.to_string())),
+    }
+}
+
+/// As Go's exec words it, since AWS passes that on.
+fn spawn_cause(error: &io::Error, spec: &FunctionSpec, runtime: &RuntimeName) -> String {
+    let what = match error.raw_os_error() {
+        Some(libc::ENOEXEC) => "exec format error".to_owned(),
+        Some(libc::EACCES) => "permission denied".to_owned(),
+        Some(libc::ENOENT) => "no such file or directory".to_owned(),
+        _ => error.to_string(),
+    };
+    let name = if runtime.family == Family::Go { spec.handler.as_str() } else { "bootstrap" };
+    format!("fork/exec /var/task/{name}: {what}")
+}
