@@ -152,6 +152,33 @@ pub fn all_tables(tx: &ReadTx<'_>) -> Result<Vec<TableKey>, StoreError> {
     tx.keys(&TABLES, Range::all()).collect()
 }
 
+/// Removes the client tokens that have expired.
+pub async fn forget_tokens(store: &Store, now: i64) -> Result<(), StoreError> {
+    let expired = store.read(|tx| -> Result<Vec<_>, StoreError> {
+        let mut expired = Vec::new();
+        for entry in tx.range(&TOKENS, Range::all()) {
+            let (key, (expires, _)) = entry?;
+            if expires <= now {
+                expired.push(key);
+            }
+        }
+        Ok(expired)
+    })?;
+    if expired.is_empty() {
+        return Ok(());
+    }
+    let delete = move |tx: &mut WriteTx<'_>| -> Result<(), StoreError> {
+        for key in &expired {
+            // It may have been used again meanwhile.
+            if tx.get(&TOKENS, key)?.is_some_and(|(expires, _)| expires <= now) {
+                tx.delete(&TOKENS, key)?;
+            }
+        }
+        Ok(())
+    };
+    store.write(delete).await
+}
+
 /// Removes some of what deleted tables and indexes have left; true where there may be more.
 pub async fn sweep(store: &Store) -> Result<bool, StoreError> {
     /// Few enough that other writes need not wait long.

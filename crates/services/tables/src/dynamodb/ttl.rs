@@ -125,6 +125,7 @@ pub async fn background(tables: Arc<Tables>, shutdown: CancellationToken) {
 /// One round of the background work.
 pub async fn tidy(tables: &Tables) -> Result<(), StoreError> {
     while state::sweep(&tables.store).await? {}
+    state::forget_tokens(&tables.store, tables.clock.now_ms()).await?;
     for key in tables.store.read(state::all_tables)? {
         if tables.table(&key)?.is_some_and(|definition| definition.record.ttl.is_some()) {
             expire(tables, &key).await?;
