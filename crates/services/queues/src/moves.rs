@@ -11,6 +11,8 @@ use crate::state::{self, MESSAGES, MOVES, MoveRecord, MoveStatus};
 
 /// A task's key: its source, when it was started, its id.
 pub(crate) type MoveKey = (String, u64, String);
+/// Which messages go to a queue.
+type Destined = (Arc<Queue>, Vec<u64>);
 
 impl Queues {
     /// Goes on with the tasks that a restart interrupted.
@@ -84,8 +86,8 @@ impl Queues {
         source: &Arc<Queue>,
         record: &MoveRecord,
         seqs: &[u64],
-    ) -> Result<Vec<(Arc<Queue>, Vec<u64>)>, QueueError> {
-        let mut targets: Vec<(Arc<Queue>, Vec<u64>)> = Vec::new();
+    ) -> Result<Vec<Destined>, QueueError> {
+        let mut targets: Vec<Destined> = Vec::new();
         for seq in seqs {
             let found = match &record.destination {
                 Some(destination) => self.find_arn(destination),

@@ -55,7 +55,8 @@ impl Cloud {
 
     /// The same cloud after a stop: what was only in memory is gone.
     fn restart(self) -> Self {
-        Self::over(self.platform.store.clone(), self.platform.clock.clone())
+        let Platform { store, clock, .. } = self.platform;
+        Self::over(store, clock)
     }
 
     async fn call(&self, operation: &str, members: Vec<(&'static str, Val)>) -> Result<Val, ApiError> {
