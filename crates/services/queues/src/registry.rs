@@ -128,18 +128,26 @@ impl Queues {
     /// Changes a queue's record. The closure sees the record as it is.
     pub(crate) async fn update(
         &self,
-        queue: &Queue,
+        queue: &Arc<Queue>,
         change: impl FnOnce(&mut QueueRecord) -> Result<(), QueueError>,
     ) -> Result<(), QueueError> {
-        let record = {
+        {
             let mut current = queue.record.write();
             let mut record = QueueRecord::clone(&current);
             change(&mut record)?;
-            *current = Arc::new(record.clone());
-            record
-        };
-        let key = queue.name.key();
-        self.store.write::<_, StoreError>(move |tx| tx.put(&QUEUES, &key, &record)).await?;
+            *current = Arc::new(record);
+        }
+        let changed = queue.clone();
+        self.store
+            .write::<_, StoreError>(move |tx| {
+                // What is written is the record as it is by then, so that of two changes at once the later one holds, and none
+                // brings a queue back that was deleted meanwhile.
+                if changed.deleted.load(Ordering::Acquire) {
+                    return Ok(());
+                }
+                tx.put(&QUEUES, &changed.name.key(), &changed.record())
+            })
+            .await?;
         // Whoever waits may be affected by what was changed.
         queue.arrivals.notify_waiters();
         Ok(())
