@@ -1,1 +1,44 @@
-fn main() {}
+//! Pilvi: a serverless cloud of your own, in one binary.
+
+mod admin;
+mod cli;
+mod client;
+mod cloud;
+mod start;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Command, CommandLine};
+
+fn main() -> ExitCode {
+    // An environment of a function starts as this binary; it never returns from here.
+    pilvi_executor::maybe_run_as_sandbox_init();
+    let command_line = CommandLine::parse();
+    match run(command_line.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pilvi: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Start(options) => start::start(options).await,
+            Command::Env(address) => {
+                print!("{}", cli::exports(&address));
+                Ok(())
+            }
+            Command::Status(address) => client::status(&address).await,
+            Command::Reset(address) => client::reset(&address).await,
+            Command::Operations => cloud::print_operations(),
+        }
+    });
+    runtime.shutdown_background();
+    result
+}

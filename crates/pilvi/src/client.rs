@@ -1,0 +1,47 @@
+//! `pilvi status` and `pilvi reset`: ask a running cloud.
+
+use anyhow::{Context, bail};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::cli::Address;
+
+/// Prints what is in a running cloud.
+pub(crate) async fn status(address: &Address) -> anyhow::Result<()> {
+    let status = ask(address, http::Method::GET, "/_pilvi/status").await?;
+    let text = |name: &str| status.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    println!("Pilvi {} is running at http://localhost:{}", text("version"), address.port);
+    println!("data  {}", text("data"));
+    println!("time  {}", text("time"));
+    if let Some(operations) = status.get("operations").and_then(Value::as_object) {
+        for (service, count) in operations {
+            println!("      {service}: {count} operations");
+        }
+    }
+    Ok(())
+}
+
+/// Deletes everything in a running cloud.
+pub(crate) async fn reset(address: &Address) -> anyhow::Result<()> {
+    ask(address, http::Method::POST, "/_pilvi/reset").await?;
+    println!("Everything was deleted.");
+    Ok(())
+}
+
+async fn ask(address: &Address, method: http::Method, path: &str) -> anyhow::Result<Value> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let uri = format!("http://localhost:{}{path}", address.port);
+    let request = http::Request::builder().method(method).uri(&uri).body(Empty::new())?;
+    let response = client.request(request).await.with_context(|| {
+        format!("no cloud answers on port {}; start one with: pilvi start --port {}", address.port, address.port)
+    })?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    if !status.is_success() {
+        bail!("what answers on port {} is not Pilvi ({status})", address.port);
+    }
+    serde_json::from_slice(&body).with_context(|| format!("what answers on port {} is not Pilvi", address.port))
+}

@@ -1,0 +1,99 @@
+//! The one place that wires everything: store, clock, bus, services, edge.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use pilvi_bus::{Bus, Clock, Platform, Service, Settings};
+use pilvi_edge::Edge;
+use pilvi_store::Store;
+use pilvi_store::blobs::Blobs;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::Admin;
+
+/// What a reset deletes of the data folder; the rest (TLS, fetched SDKs) is no user's data.
+const STATE: [&str; 3] = ["store", "blobs", "code"];
+
+/// A running cloud.
+pub(crate) struct Cloud {
+    platform: Platform,
+    edge: Edge,
+    admin: Arc<Admin>,
+    background: TaskTracker,
+}
+
+impl Cloud {
+    /// Opens the data folder and starts the services over it.
+    pub(crate) async fn open(settings: Settings, ephemeral: bool, clock: Clock, reset: Arc<Notify>) -> anyhow::Result<Cloud> {
+        let store = if ephemeral {
+            Store::memory()
+        } else {
+            Store::open(&settings.data.join("store")).context("cannot open the data folder")?
+        };
+        let blobs = Blobs::open(&settings.data.join("blobs")).context("cannot open the data folder")?;
+        let platform = Platform {
+            store,
+            blobs,
+            clock,
+            bus: Bus::new(),
+            settings: Arc::new(settings),
+            shutdown: CancellationToken::new(),
+        };
+        let wired = wire(&platform).await?;
+        let background = TaskTracker::new();
+        for service in &wired.services {
+            let (service, shutdown) = (service.clone(), platform.shutdown.clone());
+            background.spawn(async move { service.run(shutdown).await });
+        }
+        let admin = Arc::new(Admin::new(platform.clone(), reset));
+        let mut fronts = vec![admin.clone() as Arc<dyn pilvi_bus::http::HttpFront>];
+        fronts.extend(wired.fronts);
+        let edge =
+            Edge::new(platform.bus.clone(), platform.clock.clone(), platform.settings.clone(), fronts, wired.fallback);
+        Ok(Cloud { platform, edge, admin, background })
+    }
+
+    /// Answers requests.
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// Ends the background work, and the store with everything in it written.
+    pub(crate) async fn stop(&self) {
+        self.platform.shutdown.cancel();
+        self.background.close();
+        self.background.wait().await;
+        self.platform.store.close();
+    }
+
+    /// Tells whoever asked for a reset that it is done.
+    pub(crate) fn announce_reset(&self) {
+        self.admin.reset_done();
+    }
+
+    /// Deletes the state of a cloud that is stopped.
+    pub(crate) fn clear(settings: &Settings) -> anyhow::Result<()> {
+        for folder in STATE.map(|name| settings.data.join(name)) {
+            remove(&folder).with_context(|| format!("cannot delete {}", folder.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// What the services of a cloud are, to the rest of it.
+struct Wired {
+    services: Vec<Arc<dyn Service>>,
+    fronts: Vec<Arc<dyn pilvi_bus::http::HttpFront>>,
+    fallback: Arc<dyn pilvi_bus::http::HttpFront>,
+}
+
