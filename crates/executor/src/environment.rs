@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -41,6 +41,8 @@ pub(crate) struct Environment {
     state: Mutex<State>,
     memory: Mutex<Memory>,
     retired: AtomicBool,
+    /// Told when the runtime polls again after an answer.
+    rested: Notify,
     permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
@@ -149,6 +151,7 @@ impl Environment {
             }),
             memory: Mutex::default(),
             retired: AtomicBool::new(false),
+            rested: Notify::new(),
             permit: Mutex::new(Some(permit)),
         };
         (Arc::new(environment), started)
@@ -222,6 +225,16 @@ impl Environment {
     pub(crate) fn lingers(&self, sequence: u64) -> bool {
         let state = self.state.lock();
         state.sequence == sequence && state.phase == Phase::Answered
+    }
+
+    /// Waits until the runtime polls again, for at most `limit`.
+    pub(crate) async fn rest(&self, sequence: u64, limit: Duration) {
+        let rested = self.rested.notified();
+        tokio::pin!(rested);
+        rested.as_mut().enable();
+        if self.lingers(sequence) {
+            let _ = tokio::time::timeout(limit, rested).await;
+        }
     }
 
     /// Can take an invocation, as far as one can see.
@@ -318,6 +331,9 @@ impl Environment {
                 Some(pools) if !self.is_spent() => pools.put_back(self.clone()),
                 _ => self.kill(),
             }
+        }
+        if back {
+            self.rested.notify_waiters();
         }
         receiver.await.ok()
     }

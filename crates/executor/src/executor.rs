@@ -26,6 +26,9 @@ use crate::watch;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long an answer is held back for the runtime's next poll.
+const REST_LIMIT: Duration = Duration::from_millis(20);
+
 /// Runs functions in pooled environments. Cheap to clone; all clones share the pools.
 #[derive(Clone)]
 pub struct Executor {
@@ -132,6 +135,9 @@ async fn follow(environment: Arc<Environment>, running: Running) -> Option<Invok
     let mut guard = Guard { parts: Some((environment, running)) };
     let (environment, running) = guard.parts.as_mut()?;
     let result = wait(environment, running).await;
+    // The runtime asks for more a moment after it answered. A caller that saw the answer in between would find no
+    // idle environment and start another one.
+    environment.rest(running.sequence, REST_LIMIT).await;
     let (environment, running) = guard.parts.take()?;
     if environment.lingers(running.sequence) {
         tokio::spawn(end_lingering(environment, running));
