@@ -55,6 +55,8 @@ struct State {
     current: Option<Current>,
     last_id: String,
     sequence: u64,
+    /// The last invocation after which the environment was put back.
+    returned: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +150,7 @@ impl Environment {
                 current: None,
                 last_id: String::new(),
                 sequence: 0,
+                returned: 0,
             }),
             memory: Mutex::default(),
             retired: AtomicBool::new(false),
@@ -227,12 +230,16 @@ impl Environment {
         state.sequence == sequence && state.phase == Phase::Answered
     }
 
-    /// Waits until the runtime polls again, for at most `limit`.
+    /// Waits until the runtime polls again and the environment is in its pool, for at most `limit`.
     pub(crate) async fn rest(&self, sequence: u64, limit: Duration) {
         let rested = self.rested.notified();
         tokio::pin!(rested);
         rested.as_mut().enable();
-        if self.lingers(sequence) {
+        let back = {
+            let state = self.state.lock();
+            state.returned >= sequence || state.phase == Phase::Dead
+        };
+        if !back {
             let _ = tokio::time::timeout(limit, rested).await;
         }
     }
@@ -311,28 +318,29 @@ impl Environment {
                     if let Some(starting) = starting {
                         let _ = starting.send(Started::Ready);
                     }
-                    false
+                    None
                 }
                 Phase::Answered => {
                     state.phase = Phase::Idle;
                     state.waiting = Some(sender);
-                    true
+                    Some(state.sequence)
                 }
                 Phase::Idle => {
                     state.waiting = Some(sender);
-                    false
+                    None
                 }
             };
             drop(state);
             back
         };
-        if back {
+        if back.is_some() {
             match self.pools.upgrade() {
                 Some(pools) if !self.is_spent() => pools.put_back(self.clone()),
                 _ => self.kill(),
             }
         }
-        if back {
+        if let Some(sequence) = back {
+            self.state.lock().returned = sequence;
             self.rested.notify_waiters();
         }
         receiver.await.ok()

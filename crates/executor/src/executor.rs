@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock;
-use crate::config::ExecutorConfig;
+use crate::config::{ExecutorConfig, TierChoice};
 use crate::environment::{Environment, Running};
 use crate::errors::ExecutorError;
 use crate::output::Output;
@@ -52,6 +52,11 @@ impl Executor {
     /// # Errors
     /// When the data folder cannot be written, or the sandbox was demanded and does not work.
     pub async fn new(config: ExecutorConfig) -> Result<Self, ExecutorError> {
+        if config.tier == TierChoice::Sandbox {
+            // Never run unisolated what was to be isolated.
+            let cause = "the sandbox tier is not built yet".to_owned();
+            return Err(ExecutorError::Start { name: "executor".into(), cause });
+        }
         let failed = |error: std::io::Error| ExecutorError::Start { name: "executor".into(), cause: error.to_string() };
         let environments = config.data.join("environments");
         // Left behind by a server that was killed.

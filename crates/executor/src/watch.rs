@@ -20,7 +20,8 @@ pub(crate) async fn memory(pools: Weak<Pools>) {
             if pools.is_closing() {
                 return;
             }
-            pools.activity.notified().await;
+            // Not for ever: an executor that was dropped must be let go.
+            let _ = tokio::time::timeout(Duration::from_secs(5), pools.activity.notified()).await;
             continue;
         }
         // Reading /proc blocks for some microseconds per process: not on the tasks' threads.

@@ -1,4 +1,5 @@
 //! Real interpreters through the whole executor.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 

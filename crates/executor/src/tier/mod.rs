@@ -11,6 +11,7 @@ pub(crate) use process::ProcessTier;
 
 /// A program with its arguments, variables and directories, ready to be started by a tier.
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "`readable` and `tmp_mb` are for the sandbox, which is not built yet")]
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,

@@ -1,5 +1,6 @@
 //! A function made of files, run by a real executor.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +13,7 @@ use pilvi_executor::{
 };
 
 #[derive(Default)]
-pub struct Logs(pub Mutex<Vec<String>>);
+pub(crate) struct Logs(pub Mutex<Vec<String>>);
 
 impl LogSink for Logs {
     fn write(&self, _stream: &str, events: Vec<String>) {
@@ -21,22 +22,22 @@ impl LogSink for Logs {
 }
 
 impl Logs {
-    pub fn events(&self) -> Vec<String> {
+    pub(crate) fn events(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
 
-pub struct Bench {
-    pub executor: Executor,
-    pub folder: tempfile::TempDir,
-    pub logs: Arc<Logs>,
+pub(crate) struct Bench {
+    pub(crate) executor: Executor,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) logs: Arc<Logs>,
 }
 
-pub async fn bench() -> Bench {
+pub(crate) async fn bench() -> Bench {
     bench_with(|_| {}).await
 }
 
-pub async fn bench_with(change: impl FnOnce(&mut ExecutorConfig)) -> Bench {
+pub(crate) async fn bench_with(change: impl FnOnce(&mut ExecutorConfig)) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let mut config = ExecutorConfig::new(folder.path().join("data"));
     config.tier = TierChoice::Process;
@@ -45,7 +46,7 @@ pub async fn bench_with(change: impl FnOnce(&mut ExecutorConfig)) -> Bench {
 }
 
 impl Bench {
-    pub fn spec(&self, name: &str, runtime: &str, handler: &str, files: &[(&str, &str)]) -> FunctionSpec {
+    pub(crate) fn spec(&self, name: &str, runtime: &str, handler: &str, files: &[(&str, &str)]) -> FunctionSpec {
         let code = self.folder.path().join("code").join(name);
         for (file, text) in files {
             let path = code.join(file);
@@ -76,12 +77,12 @@ impl Bench {
         }
     }
 
-    pub async fn call(&self, spec: &Arc<FunctionSpec>, payload: &str) -> InvokeResult {
+    pub(crate) async fn call(&self, spec: &Arc<FunctionSpec>, payload: &str) -> InvokeResult {
         self.executor.invoke(spec, event(payload)).await.unwrap()
     }
 }
 
-pub fn event(payload: &str) -> Invocation {
+pub(crate) fn event(payload: &str) -> Invocation {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
     Invocation {
@@ -94,21 +95,21 @@ pub fn event(payload: &str) -> Invocation {
     }
 }
 
-pub fn success(result: &InvokeResult) -> String {
+pub(crate) fn success(result: &InvokeResult) -> String {
     match &result.outcome {
         Outcome::Success(payload) => String::from_utf8(payload.to_vec()).unwrap(),
         Outcome::Error { payload, .. } => panic!("{}", String::from_utf8_lossy(payload)),
     }
 }
 
-pub fn failure(result: &InvokeResult) -> String {
+pub(crate) fn failure(result: &InvokeResult) -> String {
     match &result.outcome {
         Outcome::Success(payload) => panic!("succeeded: {}", String::from_utf8_lossy(payload)),
         Outcome::Error { payload, .. } => String::from_utf8(payload.to_vec()).unwrap(),
     }
 }
 
-pub fn is_alive(pid: i32) -> bool {
+pub(crate) fn is_alive(pid: i32) -> bool {
     let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
     status.is_ok_and(|text| !text.contains("State:\tZ"))
 }
