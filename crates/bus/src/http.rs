@@ -57,3 +57,44 @@ pub fn host(request: &http::request::Parts) -> String {
     };
     bare.to_ascii_lowercase()
 }
+
+/// Why a body could not be read whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CollectError {
+    /// It is longer than allowed.
+    #[error("the body is too large")]
+    TooLarge,
+    /// The client stopped sending.
+    #[error("the body ended before it was complete")]
+    Incomplete,
+}
+
+/// How long a client may pause within a body; real time, since this is about sockets.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// It is longer, or the client stops sending.
+pub async fn collect(mut body: Body, limit: usize) -> Result<Bytes, CollectError> {
+    // By hand: `http_body_util::Limited` over boxed errors makes a future of which the compiler cannot tell that it is `Send`.
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    loop {
+        let frame = tokio::time::timeout(PAUSE, body.frame()).await.map_err(|_| CollectError::Incomplete)?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| CollectError::Incomplete)?.into_data() else { continue };
+        if first.len() + all.len() + data.len() > limit {
+            return Err(CollectError::TooLarge);
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data; // most bodies are one frame, which is not copied
+            continue;
+        }
+        if all.is_empty() {
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}

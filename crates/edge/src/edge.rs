@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body_util::BodyExt;
 use pilvi_bus::context::new_trace;
-use pilvi_bus::http::{Body, Connection, HttpFront, Request, Response};
+use pilvi_bus::http::{Body, CollectError, Connection, HttpFront, Request, Response};
 use pilvi_bus::{ApiError, Bus, Clock, Ctx, Principal, RequestContext, Settings, region};
 use pilvi_model::Val;
 use pilvi_model::api::Protocol;
@@ -127,22 +126,16 @@ fn is_form(parts: &Parts) -> bool {
     content_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// The whole body. By hand: `http_body_util::Limited` over boxed errors makes a future of which the compiler cannot tell
-/// that it is `Send`.
-async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
-    let mut collected = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            ApiError::new("IncompleteBody", 400, "The request body ended before it was complete.")
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        if collected.len() + data.len() > MAX_BODY {
+async fn collect(body: Body) -> Result<Bytes, ApiError> {
+    pilvi_bus::http::collect(body, MAX_BODY).await.map_err(|error| match error {
+        CollectError::TooLarge => {
             let text = format!("Request must be smaller than {MAX_BODY} bytes");
-            return Err(ApiError::new("RequestEntityTooLargeException", 413, text));
+            ApiError::new("RequestEntityTooLargeException", 413, text)
         }
-        collected.extend_from_slice(&data);
-    }
-    Ok(collected.into())
+        CollectError::Incomplete => {
+            ApiError::new("IncompleteBody", 400, "The request body ended before it was complete.")
+        }
+    })
 }
 
 fn parse(target: &Target, parts: &Parts, body: &Bytes) -> Result<Parsed, ApiError> {

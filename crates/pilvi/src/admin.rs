@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderValue, Method, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use pilvi_bus::Platform;
-use pilvi_bus::http::{Connection, HttpFront, Request, Response, full, host};
+use pilvi_bus::http::{Connection, HttpFront, Request, Response, collect, full, host};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
@@ -112,7 +111,7 @@ impl HttpFront for Admin {
                 answer(StatusCode::OK, &json!({ "now": self.platform.clock.now().to_string() }))
             }
             (&Method::POST, "/_pilvi/clock") => {
-                let bytes = Limited::new(body, 64 * 1024).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                let bytes = collect(body, 64 * 1024).await.unwrap_or_default();
                 let wish = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
                 match self.move_clock(&wish) {
                     Ok(()) => answer(StatusCode::OK, &json!({ "now": self.platform.clock.now().to_string() })),

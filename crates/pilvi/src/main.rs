@@ -14,7 +14,7 @@ use crate::cli::{Command, CommandLine};
 
 fn main() -> ExitCode {
     // An environment of a function starts as this binary; it never returns from here.
-    pilvi_executor::maybe_run_as_sandbox_init();
+    // pilvi_executor::maybe_run_as_sandbox_init();
     let command_line = CommandLine::parse();
     match run(command_line.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,7 +36,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Command::Status(address) => client::status(&address).await,
             Command::Reset(address) => client::reset(&address).await,
-            Command::Operations => cloud::print_operations(),
+            Command::Operations => cloud::print_operations().await,
         }
     });
     runtime.shutdown_background();
