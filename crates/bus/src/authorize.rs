@@ -32,7 +32,7 @@ impl AccessRequest {
 
     /// The account that owns the resource, where its ARN tells.
     pub fn resource_account(&self) -> Option<&str> {
-        self.resource.splitn(6, ':').nth(4).filter(|account| !account.is_empty())
+        self.resource.split(':').nth(4).filter(|account| !account.is_empty())
     }
 }
 

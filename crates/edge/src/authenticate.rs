@@ -1,5 +1,7 @@
 //! Who signed this request.
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use pilvi_bus::identity::KeyLookup;
 use pilvi_bus::{ApiError, Bus, Clock, IamMode, Principal};
@@ -10,49 +12,62 @@ use crate::sigv4::{Claim, Dialect, SigError, Verifier, payload_hash};
 /// The account of requests that name none.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// The caller of a request, by its signature.
-///
-/// # Errors
-/// What is wrong with the signature, in the words of the wire format.
-pub async fn authenticate(
-    bus: &Bus,
-    clock: &Clock,
-    verifier: &Verifier,
+/// Checks signatures.
+pub struct Authenticator {
+    bus: Arc<Bus>,
+    clock: Clock,
     mode: IamMode,
-    claim: Result<Option<Claim>, SigError>,
-    parts: &Parts,
-    body: &[u8],
-    protocol: Protocol,
-) -> Result<Caller, ApiError> {
-    let refuse = |error: SigError| {
-        let dialect = dialect(protocol);
-        let status = error.status(dialect).as_u16();
-        ApiError::new(error.code(dialect), status, error.message(dialect))
-    };
-    let root = || Principal::Root { account: DEFAULT_ACCOUNT.to_owned() };
-    let claim = match claim {
-        Ok(Some(claim)) => claim,
-        Ok(None) if mode == IamMode::Off => return Ok(Caller { principal: root(), access_key: None }),
-        Ok(None) => return Ok(Caller { principal: Principal::Anonymous, access_key: None }),
-        Err(error) => return Err(refuse(error)),
-    };
-    let principal = match bus.identity()?.look_up_key(&claim.access_key).await {
-        KeyLookup::Trusted(principal) => principal,
-        KeyLookup::Unknown if mode == IamMode::Off => root(),
-        KeyLookup::Unknown => return Err(refuse(SigError::UnknownKey)),
-        KeyLookup::Known(credential) => {
-            let hash = signed_payload_hash(parts, body);
-            verifier.verify(&claim, parts, &hash, &credential.secret, Clock::real_time()).map_err(refuse)?;
-            if credential.session_token != claim.session_token {
-                return Err(refuse(SigError::InvalidToken));
+    verifier: Verifier,
+}
+
+impl Authenticator {
+    /// Looks keys up on the bus.
+    pub fn new(bus: Arc<Bus>, clock: Clock, mode: IamMode) -> Authenticator {
+        Authenticator { bus, clock, mode, verifier: Verifier::new() }
+    }
+
+    /// The caller of a request, by what its signature claims.
+    ///
+    /// # Errors
+    /// What is wrong with the signature, in the words of the wire format.
+    pub async fn caller(
+        &self,
+        claim: Result<Option<Claim>, SigError>,
+        parts: &Parts,
+        body: &[u8],
+        protocol: Protocol,
+    ) -> Result<Caller, ApiError> {
+        let refuse = |error: SigError| {
+            let dialect = dialect(protocol);
+            let status = error.status(dialect).as_u16();
+            ApiError::new(error.code(dialect), status, error.message(dialect))
+        };
+        let root = || Principal::Root { account: DEFAULT_ACCOUNT.to_owned() };
+        let claim = match claim {
+            Ok(Some(claim)) => claim,
+            Ok(None) if self.mode == IamMode::Off => return Ok(Caller { principal: root(), access_key: None }),
+            Ok(None) => return Ok(Caller { principal: Principal::Anonymous, access_key: None }),
+            Err(error) => return Err(refuse(error)),
+        };
+        let principal = match self.bus.identity()?.look_up_key(&claim.access_key).await {
+            KeyLookup::Trusted(principal) => principal,
+            KeyLookup::Unknown if self.mode == IamMode::Off => root(),
+            KeyLookup::Unknown => return Err(refuse(SigError::UnknownKey)),
+            KeyLookup::Known(credential) => {
+                let hash = signed_payload_hash(parts, body);
+                let now = Clock::real_time();
+                self.verifier.verify(&claim, parts, &hash, &credential.secret, now).map_err(refuse)?;
+                if credential.session_token != claim.session_token {
+                    return Err(refuse(SigError::InvalidToken));
+                }
+                if credential.expires.is_some_and(|end| end <= self.clock.now()) {
+                    return Err(refuse(SigError::ExpiredToken));
+                }
+                credential.principal
             }
-            if credential.expires.is_some_and(|end| end <= clock.now()) {
-                return Err(refuse(SigError::ExpiredToken));
-            }
-            credential.principal
-        }
-    };
-    Ok(Caller { principal, access_key: Some(claim.access_key) })
+        };
+        Ok(Caller { principal, access_key: Some(claim.access_key) })
+    }
 }
 
 /// Who calls.

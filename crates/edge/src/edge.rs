@@ -12,10 +12,10 @@ use pilvi_model::api::Protocol;
 use uuid::Uuid;
 
 use crate::answers;
-use crate::authenticate::{DEFAULT_ACCOUNT, authenticate};
+use crate::authenticate::{Authenticator, DEFAULT_ACCOUNT};
 use crate::protocol::{Parsed, Unreadable, json, query, rest};
 use crate::routing::{self, Route, Target};
-use crate::sigv4::{self, Claim, Verifier};
+use crate::sigv4::{self, Claim};
 use crate::validate::dialect;
 
 /// The largest body of an API call; S3's are streamed and not limited here. Lambda's own limit, the largest of all:
@@ -25,11 +25,9 @@ pub const MAX_BODY: usize = 70_167_211;
 /// Answers every request of the port.
 pub struct Edge {
     bus: Arc<Bus>,
-    clock: Clock,
-    settings: Arc<Settings>,
+    authenticator: Authenticator,
     fronts: Vec<Arc<dyn HttpFront>>,
     fallback: Arc<dyn HttpFront>,
-    verifier: Verifier,
 }
 
 impl Edge {
@@ -37,11 +35,12 @@ impl Edge {
     pub fn new(
         bus: Arc<Bus>,
         clock: Clock,
-        settings: Arc<Settings>,
+        settings: &Settings,
         fronts: Vec<Arc<dyn HttpFront>>,
         fallback: Arc<dyn HttpFront>,
     ) -> Edge {
-        Edge { bus, clock, settings, fronts, fallback, verifier: Verifier::new() }
+        let authenticator = Authenticator::new(bus.clone(), clock, settings.iam);
+        Edge { bus, authenticator, fronts, fallback }
     }
 
     /// Answers a request.
@@ -89,9 +88,7 @@ impl Edge {
         request_id: &str,
     ) -> Result<Val, ApiError> {
         let claimed_region = claim.as_ref().ok().and_then(|claim| Some(claim.as_ref()?.region.clone()));
-        let mode = self.settings.iam;
-        let caller =
-            authenticate(&self.bus, &self.clock, &self.verifier, mode, claim, parts, &body, target.protocol).await?;
+        let caller = self.authenticator.caller(claim, parts, &body, target.protocol).await?;
         if caller.principal == Principal::Anonymous && !takes_unsigned(target) {
             let code = if target.protocol == Protocol::Query {
                 "MissingAuthenticationToken"

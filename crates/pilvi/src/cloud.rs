@@ -52,7 +52,7 @@ impl Cloud {
         let mut fronts = vec![admin.clone() as Arc<dyn pilvi_bus::http::HttpFront>];
         fronts.extend(wired.fronts);
         let edge =
-            Edge::new(platform.bus.clone(), platform.clock.clone(), platform.settings.clone(), fronts, wired.fallback);
+            Edge::new(platform.bus.clone(), platform.clock.clone(), &platform.settings, fronts, wired.fallback);
         Ok(Cloud { platform, edge, admin, background })
     }
 

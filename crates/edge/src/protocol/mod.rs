@@ -12,6 +12,8 @@ pub mod json;
 pub mod json_out;
 pub mod query;
 pub mod rest;
+#[cfg(test)]
+mod tests;
 pub mod time;
 pub mod xml_out;
 
