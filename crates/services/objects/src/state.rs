@@ -68,7 +68,9 @@ impl Ownership {
 
     /// Reads the wire's word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::BucketOwnerEnforced, Self::BucketOwnerPreferred, Self::ObjectWriter].into_iter().find(|o| o.name() == text)
+        [Self::BucketOwnerEnforced, Self::BucketOwnerPreferred, Self::ObjectWriter]
+            .into_iter()
+            .find(|o| o.name() == text)
     }
 }
 

@@ -46,7 +46,9 @@ impl Permission {
 
     /// Reads the wire's word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::FullControl, Self::Write, Self::WriteAcp, Self::Read, Self::ReadAcp].into_iter().find(|p| p.name() == text)
+        [Self::FullControl, Self::Write, Self::WriteAcp, Self::Read, Self::ReadAcp]
+            .into_iter()
+            .find(|p| p.name() == text)
     }
 }
 
@@ -78,7 +80,9 @@ pub fn canned(name: &str, owner: &str, bucket_owner: &str) -> Result<Vec<Grant>>
         }
         "authenticated-read" => grants.push(group(AUTHENTICATED_USERS, Permission::Read)),
         "bucket-owner-read" if owner != bucket_owner => grants.push(user(bucket_owner, Permission::Read)),
-        "bucket-owner-full-control" if owner != bucket_owner => grants.push(user(bucket_owner, Permission::FullControl)),
+        "bucket-owner-full-control" if owner != bucket_owner => {
+            grants.push(user(bucket_owner, Permission::FullControl))
+        }
         "bucket-owner-read" | "bucket-owner-full-control" => {}
         "log-delivery-write" => {
             grants.push(group(LOG_DELIVERY, Permission::Write));
@@ -103,13 +107,17 @@ pub fn is_owner_only(grants: &[Grant], owner: &str) -> bool {
 pub fn from_grant_header(header: &str, value: &str, permission: Permission) -> Result<Vec<Grant>> {
     let mut grants = Vec::new();
     for item in value.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        let (kind, who) = item.split_once('=').ok_or_else(|| S3Error::argument("Argument format not recognized", header, value))?;
+        let (kind, who) =
+            item.split_once('=').ok_or_else(|| S3Error::argument("Argument format not recognized", header, value))?;
         let who = who.trim().trim_matches('"').to_owned();
         let grantee = match kind.trim().to_ascii_lowercase().as_str() {
             "id" => Grantee::User(check_user(who)?),
             "uri" => Grantee::Group(check_group(who)?),
             "emailaddress" => {
-                return Err(S3Error::new(Code::NotImplemented, "Grants by email address are not supported; name the canonical user id."));
+                return Err(S3Error::new(
+                    Code::NotImplemented,
+                    "Grants by email address are not supported; name the canonical user id.",
+                ));
             }
             _ => return Err(S3Error::argument("Argument format not recognized", header, value)),
         };

@@ -26,7 +26,9 @@ mod tests {
         for name in ["docexamplebucket-1a1b2c3d4", "log-delivery-march-2020", "my-hosted-content", "a.b.c", "123"] {
             assert!(is_valid(name), "{name}");
         }
-        for name in ["ab", "doc_example", "DocExample", "doc-", "-doc", "a..b", "192.168.5.4", "xn--a", "b-s3alias", "é-é-é"] {
+        for name in
+            ["ab", "doc_example", "DocExample", "doc-", "-doc", "a..b", "192.168.5.4", "xn--a", "b-s3alias", "é-é-é"]
+        {
             assert!(!is_valid(name), "{name}");
         }
         assert!(is_valid(&"a".repeat(63)));

@@ -243,7 +243,10 @@ mod tests {
         // The check values of the CRC catalogue for "123456789".
         assert_eq!(of(Algorithm::Crc32, b"123456789").value, STANDARD.encode(0xcbf4_3926u32.to_be_bytes()));
         assert_eq!(of(Algorithm::Crc32c, b"123456789").value, STANDARD.encode(0xe306_9283u32.to_be_bytes()));
-        assert_eq!(of(Algorithm::Crc64Nvme, b"123456789").value, STANDARD.encode(0xae8b_1486_0a79_9888u64.to_be_bytes()));
+        assert_eq!(
+            of(Algorithm::Crc64Nvme, b"123456789").value,
+            STANDARD.encode(0xae8b_1486_0a79_9888u64.to_be_bytes())
+        );
         assert_eq!(of(Algorithm::Sha256, b"").value, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 

@@ -108,7 +108,13 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn page(keys: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>, after: Option<&str>, limit: usize) -> (Vec<String>, bool) {
+    fn page(
+        keys: &BTreeSet<String>,
+        prefix: &str,
+        delimiter: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Vec<String>, bool) {
         let mut lister = Lister::new(prefix, delimiter, after, limit);
         let mut out = Vec::new();
         let mut from = lister.start().to_owned();
@@ -137,7 +143,8 @@ mod tests {
 
     #[test]
     fn delimiter() {
-        let keys: BTreeSet<String> = ["asdf", "boo/bar", "boo/baz/xyzzy", "cquux/thud", "cquux/bla"].map(String::from).into();
+        let keys: BTreeSet<String> =
+            ["asdf", "boo/bar", "boo/baz/xyzzy", "cquux/thud", "cquux/bla"].map(String::from).into();
         assert_eq!(page(&keys, "", Some("/"), None, 10).0, ["asdf", "boo/", "cquux/"]);
         assert_eq!(page(&keys, "", Some("/"), None, 2), (vec!["asdf".into(), "boo/".into()], true));
         assert_eq!(page(&keys, "", Some("/"), Some("boo/"), 10).0, ["cquux/"]);

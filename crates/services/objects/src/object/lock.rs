@@ -56,9 +56,8 @@ pub fn check_delete(retention: Option<Retention>, hold: bool, now: i64, bypass: 
 /// Whether a retention may be replaced by another (or by none) now: it may always be extended, and shortened only when governed and bypassed.
 pub fn check_change(old: Option<Retention>, new: Option<Retention>, now: i64, bypass: bool) -> Result<()> {
     let Some(old) = old.filter(|old| old.until > now) else { return Ok(()) };
-    let extends = new.is_some_and(|new| {
-        new.until >= old.until && (new.mode == old.mode || new.mode == Mode::Compliance)
-    });
+    let extends =
+        new.is_some_and(|new| new.until >= old.until && (new.mode == old.mode || new.mode == Mode::Compliance));
     if extends || (old.mode == Mode::Governance && bypass) {
         return Ok(());
     }

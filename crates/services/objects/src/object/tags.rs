@@ -35,10 +35,14 @@ pub fn check(tags: &Tags, of: Of) -> Result<()> {
                 .with("TagValue", value));
         }
         if key.starts_with("aws:") {
-            return Err(S3Error::new(Code::InvalidTag, "System tags cannot be added/updated by requester").with("TagKey", key));
+            return Err(
+                S3Error::new(Code::InvalidTag, "System tags cannot be added/updated by requester").with("TagKey", key)
+            );
         }
         if tags.iter().take(index).any(|(earlier, _)| earlier == key) {
-            return Err(S3Error::new(Code::InvalidTag, "Cannot provide multiple Tags with the same key").with("TagKey", key));
+            return Err(
+                S3Error::new(Code::InvalidTag, "Cannot provide multiple Tags with the same key").with("TagKey", key)
+            );
         }
     }
     Ok(())
@@ -87,7 +91,10 @@ mod tests {
 
     #[test]
     fn header_forms() {
-        assert_eq!(from_header("a=1&b=x%20y+z&c").unwrap(), [("a", "1"), ("b", "x y z"), ("c", "")].map(|(k, v)| (k.into(), v.into())));
+        assert_eq!(
+            from_header("a=1&b=x%20y+z&c").unwrap(),
+            [("a", "1"), ("b", "x y z"), ("c", "")].map(|(k, v)| (k.into(), v.into()))
+        );
         assert_eq!(from_header("").unwrap(), []);
         assert_eq!(from_header("a=1&a=2").unwrap_err().code, Code::InvalidArgument);
         assert_eq!(from_header("a=%ff").unwrap_err().code, Code::InvalidArgument);

@@ -22,7 +22,20 @@ pub enum Host {
 /// Domains that S3's hosts end in, besides a region.
 const DOMAINS: &[&str] = &[".amazonaws.com", ".amazonaws.com.cn", ".localhost", ".localhost.localstack.cloud"];
 /// Labels of hosts that belong to other fronts.
-const OTHERS: &[&str] = &["execute-api", "lambda-url", "ecr", "amazonaws", "sqs", "sns", "dynamodb", "iam", "sts", "lambda", "logs", "events"];
+const OTHERS: &[&str] = &[
+    "execute-api",
+    "lambda-url",
+    "ecr",
+    "amazonaws",
+    "sqs",
+    "sns",
+    "dynamodb",
+    "iam",
+    "sts",
+    "lambda",
+    "logs",
+    "events",
+];
 
 /// Reads a host (lower case, without a port).
 pub fn host(host: &str) -> Host {
@@ -38,7 +51,8 @@ pub fn host(host: &str) -> Host {
             return if bucket.is_empty() { Host::Service } else { Host::Bucket(bucket) };
         }
     }
-    let elsewhere = labels.iter().any(|label| OTHERS.contains(label)) || host.ends_with("amazonaws.com") || host.ends_with(".cn");
+    let elsewhere =
+        labels.iter().any(|label| OTHERS.contains(label)) || host.ends_with("amazonaws.com") || host.ends_with(".cn");
     if elsewhere { Host::Other } else { Host::Perhaps(stem.to_owned()) }
 }
 

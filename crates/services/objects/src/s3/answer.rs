@@ -16,7 +16,9 @@ pub trait Answer: Sized {
 
 impl Answer for Response {
     fn set(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_ref())) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_ref()))
+        {
             self.headers_mut().insert(name, value);
         }
         self

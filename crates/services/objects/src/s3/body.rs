@@ -5,6 +5,7 @@ use futures_util::stream;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use md5::Md5;
+use parking_lot::Mutex;
 use pilvi_bus::http::{Body, BoxError};
 use pilvi_store::blobs::{BlobWriter, Blobs};
 use sha2::{Digest, Sha256};
@@ -26,7 +27,8 @@ const READ: usize = 512 * 1024;
 
 /// A request's body with its transfer encodings and declared hash.
 pub struct Incoming {
-    body: Body,
+    /// Never locked: the mutex only makes a request shareable while it waits, which a body by itself is not.
+    body: Mutex<Body>,
     decoder: Option<Decoder>,
     /// The running hash and the declared one.
     sha256: Option<(Sha256, String)>,
@@ -40,7 +42,7 @@ impl Incoming {
     /// A body; `declared` is the hex hash in `x-amz-content-sha256`, if it is one.
     pub fn new(body: Body, decoder: Option<Decoder>, declared: Option<String>, announced: Option<u64>) -> Self {
         let sha256 = declared.map(|hash| (Sha256::new(), hash));
-        Self { body, decoder, sha256, announced, received: 0, ended: false }
+        Self { body: Mutex::new(body), decoder, sha256, announced, received: 0, ended: false }
     }
 
     /// Bytes that were announced.
@@ -61,7 +63,7 @@ impl Incoming {
             if self.ended {
                 return Ok(None);
             }
-            match self.body.frame().await {
+            match self.body.get_mut().frame().await {
                 Some(Ok(frame)) => {
                     let Ok(bytes) = frame.into_data() else { continue };
                     if let Some(decoder) = &mut self.decoder {
@@ -216,7 +218,14 @@ pub struct Sink {
 impl Sink {
     /// A sink that computes this checksum besides the MD5.
     pub fn new(blobs: &Blobs, algorithm: Algorithm) -> Self {
-        Self { blobs: blobs.clone(), small: Vec::new(), writer: None, md5: Md5::new(), hasher: Hasher::new(algorithm), size: 0 }
+        Self {
+            blobs: blobs.clone(),
+            small: Vec::new(),
+            writer: None,
+            md5: Md5::new(),
+            hasher: Hasher::new(algorithm),
+            size: 0,
+        }
     }
 
     /// Takes bytes.
@@ -258,7 +267,8 @@ impl Sink {
         }
         let checksum = self.hasher.finish();
         if given.is_some_and(|given| given != checksum.value) {
-            let text = format!("The {} you specified did not match the calculated checksum.", checksum.algorithm.name());
+            let text =
+                format!("The {} you specified did not match the calculated checksum.", checksum.algorithm.name());
             return Err(S3Error::new(Code::BadDigest, text));
         }
         let data = match self.writer {

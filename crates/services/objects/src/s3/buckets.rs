@@ -15,7 +15,7 @@ use crate::errors::{Code, Result, S3Error};
 use crate::object::acl::{canned, canonical_id, is_public};
 use crate::object::tags::{self, Of, Tags};
 use crate::state::{
-    BUCKETS, Bucket, DOCUMENTS, NOTIFICATIONS, OBJECTS, Ownership, PARTS, PublicAccessBlock, UPLOADS, VERSIONS, Versioning,
+    BUCKETS, Bucket, DOCUMENTS, NOTIFICATIONS, OBJECTS, Ownership, PublicAccessBlock, UPLOADS, VERSIONS, Versioning,
 };
 use crate::versions;
 
@@ -30,8 +30,9 @@ pub async fn create_bucket(objects: &Objects, req: &mut Req) -> Result<Response>
     let owner = canonical_id(&account);
     let ownership = match req.header("x-amz-object-ownership") {
         None => Ownership::default(),
-        Some(text) => Ownership::parse(text)
-            .ok_or_else(|| S3Error::argument(format!("Invalid x-amz-object-ownership header: {text}"), "x-amz-object-ownership", text))?,
+        Some(text) => Ownership::parse(text).ok_or_else(|| {
+            S3Error::argument(format!("Invalid x-amz-object-ownership header: {text}"), "x-amz-object-ownership", text)
+        })?,
     };
     let acl = object_headers::acl(req, &owner, &owner)?;
     if let Some(grants) = &acl
@@ -44,7 +45,8 @@ pub async fn create_bucket(objects: &Objects, req: &mut Req) -> Result<Response>
         // New buckets block public ACLs.
         return Err(Code::AccessDenied.into());
     }
-    let object_lock = req.header("x-amz-bucket-object-lock-enabled").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let object_lock =
+        req.header("x-amz-bucket-object-lock-enabled").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let bucket = Bucket {
         id: Uuid::new_v4(),
         name: req.bucket_name.clone(),
@@ -54,7 +56,12 @@ pub async fn create_bucket(objects: &Objects, req: &mut Req) -> Result<Response>
         versioning: if object_lock { Versioning::Enabled } else { Versioning::Off },
         mfa_delete: None,
         ownership: Some(ownership),
-        public_access: Some(PublicAccessBlock { block_acls: true, ignore_acls: true, block_policy: true, restrict: true }),
+        public_access: Some(PublicAccessBlock {
+            block_acls: true,
+            ignore_acls: true,
+            block_policy: true,
+            restrict: true,
+        }),
         acl: match acl {
             Some(acl) => acl,
             None => canned("private", &owner, &owner)?,
@@ -121,7 +128,9 @@ fn bucket_region(endpoint: &str, constraint: Option<&str>) -> Result<String> {
         Some(name) if name == endpoint || endpoint == "us-east-1" => Ok(name.to_owned()),
         Some(name) => Err(S3Error::new(
             Code::IllegalLocationConstraintException,
-            format!("The {name} location constraint is incompatible for the region specific endpoint this request was sent to."),
+            format!(
+                "The {name} location constraint is incompatible for the region specific endpoint this request was sent to."
+            ),
         )),
     }
 }
@@ -234,10 +243,4 @@ pub async fn list_buckets(objects: &Objects, req: &mut Req) -> Result<Response> 
         writer.leaf("ContinuationToken", &super::list_objects::encode_token(&last));
     }
     Ok(answer::xml(writer.finish("ListAllMyBucketsResult")))
-}
-
-/// A bucket's leftovers that belong to an upload; kept here for the table's sake.
-pub fn parts_of(upload: &str) -> Range<(String, u32)> {
-    let _ = &PARTS;
-    Range::prefix(&(upload,))
 }

@@ -255,18 +255,25 @@ mod tests {
     #[test]
     fn the_documented_signed_upload() {
         // "Example: PUT Object" of "Transferring payload in multiple chunks (AWS Signature Version 4)".
-        let key = super::super::signature::signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "20130524", "us-east-1", "s3");
+        let key = super::super::signature::signing_key(
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "20130524",
+            "us-east-1",
+            "s3",
+        );
         let signer = |previous: &str| Signer {
             key: key.clone(),
             time: "20130524T000000Z".into(),
             scope: "20130524/us-east-1/s3/aws4_request".into(),
             previous: previous.into(),
         };
-        let mut encoded = b"10000;chunk-signature=ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648\r\n".to_vec();
+        let mut encoded =
+            b"10000;chunk-signature=ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648\r\n".to_vec();
         encoded.extend(vec![b'a'; 65536]);
         encoded.extend(b"\r\n400;chunk-signature=0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497\r\n");
         encoded.extend(vec![b'a'; 1024]);
-        encoded.extend(b"\r\n0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n");
+        encoded
+            .extend(b"\r\n0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n");
         let run = |previous: &str| {
             let mut decoder = Decoder::new(Some(signer(previous)));
             decoder.feed(&encoded);

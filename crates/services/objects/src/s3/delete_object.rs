@@ -184,7 +184,8 @@ pub async fn delete_objects(objects: &Objects, req: &mut Req) -> Result<Response
     let delete_all = move |tx: &mut WriteTx<'_>| -> Result<Vec<(usize, Result<Deleted>)>> {
         let mut outcomes = Vec::with_capacity(allowed.len());
         for (at, target) in &allowed {
-            let random = stamp.random.wrapping_add((*at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+            let random =
+                stamp.random.wrapping_add((*at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
             let outcome = delete(tx, &bucket, target, bypass, &owner, &cause, Stamp { random, ..stamp });
             if let Err(error) = &outcome
                 && error.code == Code::InternalError
@@ -212,7 +213,9 @@ fn target(element: &Element) -> Result<Target> {
         key,
         version: element.text_of("VersionId").filter(|text| !text.is_empty()).map(str::to_owned),
         conditions: Conditions {
-            if_match: element.text_of("ETag").map(|tag| if tag == "*" { tag.to_owned() } else { format!("\"{}\"", unquote(tag)) }),
+            if_match: element
+                .text_of("ETag")
+                .map(|tag| if tag == "*" { tag.to_owned() } else { format!("\"{}\"", unquote(tag)) }),
             ..Conditions::default()
         },
         size: element.text_of("Size").and_then(|text| text.parse().ok()),

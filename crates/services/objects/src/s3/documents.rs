@@ -26,17 +26,52 @@ pub struct Kind {
 
 /// The kinds.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "cors", root: "CORSConfiguration", absent: Some(Code::NoSuchCORSConfiguration), check: super::cors::check },
-    Kind { name: "lifecycle", root: "LifecycleConfiguration", absent: Some(Code::NoSuchLifecycleConfiguration), check: check_lifecycle },
-    Kind { name: "website", root: "WebsiteConfiguration", absent: Some(Code::NoSuchWebsiteConfiguration), check: check_website },
-    Kind { name: "replication", root: "ReplicationConfiguration", absent: Some(Code::ReplicationConfigurationNotFoundError), check: check_replication },
+    Kind {
+        name: "cors",
+        root: "CORSConfiguration",
+        absent: Some(Code::NoSuchCORSConfiguration),
+        check: super::cors::check,
+    },
+    Kind {
+        name: "lifecycle",
+        root: "LifecycleConfiguration",
+        absent: Some(Code::NoSuchLifecycleConfiguration),
+        check: check_lifecycle,
+    },
+    Kind {
+        name: "website",
+        root: "WebsiteConfiguration",
+        absent: Some(Code::NoSuchWebsiteConfiguration),
+        check: check_website,
+    },
+    Kind {
+        name: "replication",
+        root: "ReplicationConfiguration",
+        absent: Some(Code::ReplicationConfigurationNotFoundError),
+        check: check_replication,
+    },
     Kind { name: "logging", root: "BucketLoggingStatus", absent: None, check: anything },
     Kind { name: "accelerate", root: "AccelerateConfiguration", absent: None, check: check_accelerate },
     Kind { name: "requestPayment", root: "RequestPaymentConfiguration", absent: None, check: check_payment },
-    Kind { name: "analytics", root: "AnalyticsConfiguration", absent: Some(Code::NoSuchConfiguration), check: anything },
-    Kind { name: "inventory", root: "InventoryConfiguration", absent: Some(Code::NoSuchConfiguration), check: anything },
+    Kind {
+        name: "analytics",
+        root: "AnalyticsConfiguration",
+        absent: Some(Code::NoSuchConfiguration),
+        check: anything,
+    },
+    Kind {
+        name: "inventory",
+        root: "InventoryConfiguration",
+        absent: Some(Code::NoSuchConfiguration),
+        check: anything,
+    },
     Kind { name: "metrics", root: "MetricsConfiguration", absent: Some(Code::NoSuchConfiguration), check: anything },
-    Kind { name: "intelligent-tiering", root: "IntelligentTieringConfiguration", absent: Some(Code::NoSuchConfiguration), check: anything },
+    Kind {
+        name: "intelligent-tiering",
+        root: "IntelligentTieringConfiguration",
+        absent: Some(Code::NoSuchConfiguration),
+        check: anything,
+    },
 ];
 
 /// Kinds of which a bucket has several, by an id.
@@ -52,7 +87,10 @@ fn stored_name(kind: &Kind, req: &Req) -> Result<String> {
     }
     let id = req.query.get("id").unwrap_or_default();
     if id.is_empty() || id.len() > 64 {
-        return Err(S3Error::new(Code::InvalidArgument, "The configuration id is missing or longer than 64 characters"));
+        return Err(S3Error::new(
+            Code::InvalidArgument,
+            "The configuration id is missing or longer than 64 characters",
+        ));
     }
     Ok(format!("{}/{id}", kind.name))
 }
@@ -112,7 +150,11 @@ pub async fn get(objects: &Objects, req: &mut Req) -> Result<Response> {
     if let Some(document) = load(objects, bucket, &stored_name(kind, req)?)? {
         let answer = answer::xml(document);
         let lifecycle = kind.name == "lifecycle";
-        return Ok(if lifecycle { answer.set("x-amz-transition-default-minimum-object-size", "all_storage_classes_128K") } else { answer });
+        return Ok(if lifecycle {
+            answer.set("x-amz-transition-default-minimum-object-size", "all_storage_classes_128K")
+        } else {
+            answer
+        });
     }
     if let Some(code) = kind.absent {
         return Err(S3Error::from(code).with("BucketName", &bucket.name));
@@ -174,7 +216,9 @@ fn anything(_: &Element, _: &Bucket) -> Result<()> {
 
 fn check_accelerate(root: &Element, bucket: &Bucket) -> Result<()> {
     if bucket.name.contains('.') {
-        return Err(S3Error::request("S3 Transfer Acceleration is not supported for buckets with periods (.) in their names"));
+        return Err(S3Error::request(
+            "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names",
+        ));
     }
     match root.text_of("Status") {
         Some("Enabled" | "Suspended") => Ok(()),
@@ -191,7 +235,9 @@ fn check_payment(root: &Element, _: &Bucket) -> Result<()> {
 
 fn check_replication(root: &Element, bucket: &Bucket) -> Result<()> {
     if bucket.versioning != Versioning::Enabled {
-        return Err(S3Error::request("Versioning must be 'Enabled' on the bucket to apply a replication configuration"));
+        return Err(S3Error::request(
+            "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
+        ));
     }
     root.required("Role")?;
     if root.all("Rule").next().is_none() { Err(Code::MalformedXML.into()) } else { Ok(()) }
@@ -203,8 +249,11 @@ fn check_website(root: &Element, _: &Bucket) -> Result<()> {
         return Ok(());
     }
     let Some(index) = root.child("IndexDocument") else {
-        return Err(S3Error::new(Code::InvalidArgument, "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty")
-            .with("ArgumentName", "IndexDocument"));
+        return Err(S3Error::new(
+            Code::InvalidArgument,
+            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
+        )
+        .with("ArgumentName", "IndexDocument"));
     };
     let suffix = index.text_of("Suffix").unwrap_or_default();
     if suffix.is_empty() || suffix.contains('/') {
@@ -223,7 +272,11 @@ fn check_lifecycle(root: &Element, _: &Bucket) -> Result<()> {
             return Err(Code::MalformedXML.into());
         }
         const ACTIONS: [&str; 5] = [
-            "Expiration", "Transition", "NoncurrentVersionExpiration", "NoncurrentVersionTransition", "AbortIncompleteMultipartUpload",
+            "Expiration",
+            "Transition",
+            "NoncurrentVersionExpiration",
+            "NoncurrentVersionTransition",
+            "AbortIncompleteMultipartUpload",
         ];
         if !ACTIONS.iter().any(|action| rule.child(action).is_some()) {
             return Err(S3Error::request("At least one action needs to be specified in a rule"));
@@ -241,7 +294,10 @@ fn check_lifecycle(root: &Element, _: &Bucket) -> Result<()> {
                 return Err(S3Error::new(Code::InvalidArgument, "ID length should not exceed allowed limit of 255"));
             }
             if !id.is_empty() && ids.contains(&id) {
-                return Err(S3Error::new(Code::InvalidArgument, "Rule ID must be unique. Found same ID for more than one rule"));
+                return Err(S3Error::new(
+                    Code::InvalidArgument,
+                    "Rule ID must be unique. Found same ID for more than one rule",
+                ));
             }
             ids.push(id);
         }

@@ -81,7 +81,11 @@ pub fn announce(
         bucket_owner: owner_principal(&bucket.account),
         key: key.to_owned(),
         size: there.then_some(object.size),
-        etag: if there { Some(object.etag.clone()) } else { marker.then(|| "d41d8cd98f00b204e9800998ecf8427e".to_owned()) },
+        etag: if there {
+            Some(object.etag.clone())
+        } else {
+            marker.then(|| "d41d8cd98f00b204e9800998ecf8427e".to_owned())
+        },
         version: (bucket.versioning != Versioning::Off).then(|| object.version_id().to_owned()),
         sequencer: object.place,
         principal: cause.principal.clone(),

@@ -65,7 +65,9 @@ impl HttpFront for Front {
         if request.method == Method::POST {
             return header("content-type").starts_with("multipart/form-data");
         }
-        authorization.is_empty() && header("x-amz-target").is_empty() && (path != "/" || matches!(host, Host::Perhaps(_)))
+        authorization.is_empty()
+            && header("x-amz-target").is_empty()
+            && (path != "/" || matches!(host, Host::Perhaps(_)))
     }
 
     async fn handle(&self, request: Request, connection: Connection) -> Response {
@@ -94,12 +96,20 @@ fn request_id() -> String {
 
 fn host_id() -> String {
     use base64::Engine;
-    let bytes: Vec<u8> = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| id.into_bytes()).collect();
+    let bytes: Vec<u8> =
+        [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| id.into_bytes()).collect();
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 impl Objects {
-    async fn answer(&self, parts: Parts, body: Body, connection: Connection, request_id: &str, host_id: &str) -> Result<Response> {
+    async fn answer(
+        &self,
+        parts: Parts,
+        body: Body,
+        connection: Connection,
+        request_id: &str,
+        host_id: &str,
+    ) -> Result<Response> {
         let host_name = pilvi_bus::http::host(&parts);
         let host = address::host(&host_name);
         let address = address::address(&host, parts.uri.path())?;
@@ -235,8 +245,7 @@ impl Objects {
     async fn may_list(&self, req: &Req) -> bool {
         let Ok(bucket) = req.bucket() else { return true };
         let access = AccessRequest::new("s3:ListBucket", bucket.arn());
-        self.authorize(req, &access).await.is_ok()
-            || granted(req, &bucket.acl, bucket, Permission::Read)
+        self.authorize(req, &access).await.is_ok() || granted(req, &bucket.acl, bucket, Permission::Read)
     }
 
     async fn permit(&self, req: &Req, operation: &'static Operation) -> Result<()> {
@@ -259,7 +268,8 @@ impl Objects {
             if error.status >= 500 {
                 return S3Error::internal(error);
             }
-            let message = if req.ctx.principal == Principal::Anonymous { "Access Denied".to_owned() } else { error.message };
+            let message =
+                if req.ctx.principal == Principal::Anonymous { "Access Denied".to_owned() } else { error.message };
             S3Error::new(Code::AccessDenied, message)
         })
     }
@@ -269,7 +279,9 @@ impl Objects {
         let Some(bucket) = &req.found else { return Ok(false) };
         let on_bucket = |permission| granted(req, &bucket.acl, bucket, permission);
         match action {
-            "s3:ListBucket" | "s3:ListBucketVersions" | "s3:ListBucketMultipartUploads" => Ok(on_bucket(Permission::Read)),
+            "s3:ListBucket" | "s3:ListBucketVersions" | "s3:ListBucketMultipartUploads" => {
+                Ok(on_bucket(Permission::Read))
+            }
             "s3:PutObject" | "s3:DeleteObject" => Ok(on_bucket(Permission::Write)),
             "s3:GetBucketAcl" => Ok(on_bucket(Permission::ReadAcp)),
             "s3:PutBucketAcl" => Ok(on_bucket(Permission::WriteAcp)),

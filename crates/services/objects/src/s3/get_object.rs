@@ -51,9 +51,7 @@ pub fn readable(objects: &Objects, req: &Req, bucket: &Bucket) -> Result<Object>
 pub fn check_customer_key(object: &Object, given: Option<String>) -> Result<()> {
     match (&object.encryption.customer_key_md5, given) {
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(S3Error::request(
-            "The encryption parameters are not applicable to this object.",
-        )),
+        (None, Some(_)) => Err(S3Error::request("The encryption parameters are not applicable to this object.")),
         (Some(_), None) => Err(S3Error::request(
             "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
         )),
@@ -114,7 +112,9 @@ async fn answer_object(objects: &Objects, req: &Req, with_body: bool) -> Result<
     for (parameter, header) in OVERRIDES {
         if let Some(value) = req.query.get(parameter) {
             if req.ctx.principal == pilvi_bus::Principal::Anonymous {
-                return Err(S3Error::request("Request specific response headers cannot be used for anonymous GET requests."));
+                return Err(S3Error::request(
+                    "Request specific response headers cannot be used for anonymous GET requests.",
+                ));
             }
             response = response.set(header, value);
         }
@@ -147,7 +147,10 @@ fn wanted(req: &Req, object: &Object) -> Result<(Wanted, Option<usize>)> {
         if wanted != 1 {
             return Err(unsatisfiable());
         }
-        return Ok((if object.size == 0 { Wanted::Whole } else { Wanted::Part(Span { start: 0, length: object.size }) }, None));
+        return Ok((
+            if object.size == 0 { Wanted::Whole } else { Wanted::Part(Span { start: 0, length: object.size }) },
+            None,
+        ));
     }
     let mut start = 0;
     for (index, piece) in object.pieces.iter().enumerate() {

@@ -38,7 +38,13 @@ pub async fn identify(
         Signed { method: &parts.method, path: parts.uri.path(), query, headers: &parts.headers, host, virtual_bucket };
     let (access_key, region) = match &claim {
         Claim::Unsigned => {
-            return Ok(Identity { principal: Principal::Anonymous, access_key: None, region: None, signing_key: None, claim });
+            return Ok(Identity {
+                principal: Principal::Anonymous,
+                access_key: None,
+                region: None,
+                signing_key: None,
+                claim,
+            });
         }
         Claim::V4(v4) => (v4.access_key.clone(), Some(v4.region.clone())),
         Claim::V2 { access_key, .. } => (access_key.clone(), None),
@@ -50,7 +56,11 @@ pub async fn identify(
         KeyLookup::Known(credential) => {
             let token = match &claim {
                 Claim::V4(v4) => v4.token.as_deref(),
-                _ => parts.headers.get("x-amz-security-token").and_then(|v| v.to_str().ok()).or_else(|| query.get("x-amz-security-token")),
+                _ => parts
+                    .headers
+                    .get("x-amz-security-token")
+                    .and_then(|v| v.to_str().ok())
+                    .or_else(|| query.get("x-amz-security-token")),
             };
             check_token(&credential, token, now)?;
             match &claim {

@@ -40,13 +40,17 @@ impl Asked {
         };
         let max_keys = match req.query.get("max-keys") {
             None | Some("") => 1000,
-            Some(text) => text
-                .parse::<i32>()
-                .map_err(|_| S3Error::argument("Provided max-keys not an integer or within integer range", "max-keys", text))?,
+            Some(text) => text.parse::<i32>().map_err(|_| {
+                S3Error::argument("Provided max-keys not an integer or within integer range", "max-keys", text)
+            })?,
         };
         if max_keys < 0 {
             let value = max_keys.to_string();
-            return Err(S3Error::argument("Argument maxKeys must be an integer between 0 and 2147483647", "maxKeys", value));
+            return Err(S3Error::argument(
+                "Argument maxKeys must be an integer between 0 and 2147483647",
+                "maxKeys",
+                value,
+            ));
         }
         Ok(Self {
             prefix: req.query.get("prefix").unwrap_or_default().to_owned(),
@@ -143,7 +147,9 @@ pub async fn list_objects_v2(objects: &Objects, req: &mut Req) -> Result<Respons
     let bucket = req.bucket()?;
     let asked = Asked::read(req)?;
     let token = match req.query.get("continuation-token") {
-        Some("") => return Err(S3Error::argument("The continuation token provided is incorrect", "continuation-token", "")),
+        Some("") => {
+            return Err(S3Error::argument("The continuation token provided is incorrect", "continuation-token", ""));
+        }
         Some(token) => Some((token, decode_token(token)?)),
         None => None,
     };

@@ -47,7 +47,9 @@ pub async fn list_object_versions(objects: &Objects, req: &mut Req) -> Result<Re
     writer.leaf("Prefix", &asked.show(&asked.prefix));
     writer.leaf("KeyMarker", &asked.show(key_marker.unwrap_or_default()));
     writer.leaf("VersionIdMarker", version_marker.unwrap_or_default());
-    if page.truncated && let Some((key, version)) = &page.last {
+    if page.truncated
+        && let Some((key, version)) = &page.last
+    {
         writer.leaf("NextKeyMarker", &asked.show(key));
         writer.maybe("NextVersionIdMarker", version.as_deref());
     }
@@ -86,7 +88,13 @@ fn write_version(writer: &mut Writer, asked: &Asked, key: &str, object: &Object,
     writer.close(name);
 }
 
-fn page(tx: &ReadTx<'_>, bucket: Uuid, asked: &Asked, key_marker: Option<&str>, version_marker: Option<&str>) -> Result<Page> {
+fn page(
+    tx: &ReadTx<'_>,
+    bucket: Uuid,
+    asked: &Asked,
+    key_marker: Option<&str>,
+    version_marker: Option<&str>,
+) -> Result<Page> {
     let mut page = Page::default();
     let mut left = asked.limit();
     if left == 0 {

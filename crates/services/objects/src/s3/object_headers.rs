@@ -27,7 +27,14 @@ pub const SYSTEM: &[&str] = &[
 /// Most bytes of user metadata, names and values together.
 const MOST_METADATA: usize = 2048;
 const STORAGE_CLASSES: &[&str] = &[
-    "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR",
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "GLACIER_IR",
 ];
 
 /// System and user metadata.
@@ -37,7 +44,8 @@ pub fn metadata(req: &Req) -> Result<Metadata> {
         let Some(value) = req.headers.get(*name) else { continue };
         let mut value = text(value.as_bytes());
         if *name == "content-encoding" {
-            let rest: Vec<&str> = value.split(',').map(str::trim).filter(|part| *part != "aws-chunked" && !part.is_empty()).collect();
+            let rest: Vec<&str> =
+                value.split(',').map(str::trim).filter(|part| *part != "aws-chunked" && !part.is_empty()).collect();
             value = rest.join(",");
         }
         if !value.is_empty() {
@@ -109,7 +117,8 @@ pub fn expected(req: &Req) -> Result<Expected> {
 /// The algorithm that comes behind the body.
 fn trailing(req: &Req) -> Option<Algorithm> {
     let trailer = req.header("x-amz-trailer")?;
-    ALL.into_iter().find(|algorithm| trailer.split(',').any(|name| name.trim().eq_ignore_ascii_case(algorithm.header())))
+    ALL.into_iter()
+        .find(|algorithm| trailer.split(',').any(|name| name.trim().eq_ignore_ascii_case(algorithm.header())))
 }
 
 /// The checksum's algorithm and, if it is known already, its value.
@@ -183,7 +192,11 @@ pub fn encryption(req: &Req, bucket: &Bucket) -> Result<Encryption> {
         }
         Some("AES256") => ("AES256".to_owned(), None),
         Some(other) => {
-            return Err(S3Error::argument("The encryption method specified is not supported", "x-amz-server-side-encryption", other));
+            return Err(S3Error::argument(
+                "The encryption method specified is not supported",
+                "x-amz-server-side-encryption",
+                other,
+            ));
         }
         None if key.is_some() => {
             return Err(S3Error::argument(
@@ -211,7 +224,10 @@ fn kms_arn(key: Option<String>, bucket: &Bucket) -> String {
         Some(key) if key.starts_with("arn:") => key,
         Some(key) if key.starts_with("alias/") => arn(key),
         Some(key) => arn(format!("key/{key}")),
-        None => arn(format!("key/{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("aws/s3 {} {}", bucket.region, bucket.account).as_bytes()))),
+        None => arn(format!(
+            "key/{}",
+            Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("aws/s3 {} {}", bucket.region, bucket.account).as_bytes())
+        )),
     }
 }
 
@@ -300,7 +316,8 @@ pub fn object_acl(req: &Req, bucket: &Bucket, owner: &str) -> Result<Option<Vec<
     let Some(grants) = grants else { return Ok(None) };
     if bucket.enforced() {
         let named = req.header("x-amz-acl");
-        let owner_full = named == Some("bucket-owner-full-control") || (named.is_none() && acl::is_owner_only(&grants, &bucket_owner));
+        let owner_full = named == Some("bucket-owner-full-control")
+            || (named.is_none() && acl::is_owner_only(&grants, &bucket_owner));
         return if owner_full { Ok(None) } else { Err(Code::AccessControlListNotSupported.into()) };
     }
     if bucket.public_access.is_some_and(|block| block.block_acls) && acl::is_public(&grants) {
@@ -314,7 +331,9 @@ pub fn owner(req: &Req, bucket: &Bucket) -> String {
     let bucket_owner = acl::canonical_id(&bucket.account);
     match bucket.ownership {
         Some(crate::state::Ownership::BucketOwnerEnforced) => bucket_owner,
-        Some(crate::state::Ownership::BucketOwnerPreferred) if req.header("x-amz-acl") == Some("bucket-owner-full-control") => {
+        Some(crate::state::Ownership::BucketOwnerPreferred)
+            if req.header("x-amz-acl") == Some("bucket-owner-full-control") =>
+        {
             bucket_owner
         }
         _ => req.caller_id(),
@@ -333,16 +352,26 @@ pub fn lock(req: &Req, bucket: &Bucket, now: i64) -> Result<(Option<Retention>, 
         Some("ON") => Some(true),
         Some("OFF") => Some(false),
         Some(other) => {
-            return Err(S3Error::argument("Legal Hold must be either of 'ON' or 'OFF'", "x-amz-object-lock-legal-hold", other));
+            return Err(S3Error::argument(
+                "Legal Hold must be either of 'ON' or 'OFF'",
+                "x-amz-object-lock-legal-hold",
+                other,
+            ));
         }
     };
     let retention = match (mode, until) {
-        (None, None) => bucket.default_retention.map(|d| Retention { mode: d.mode, until: now.saturating_add(d.span.milliseconds()) }),
+        (None, None) => bucket
+            .default_retention
+            .map(|d| Retention { mode: d.mode, until: now.saturating_add(d.span.milliseconds()) }),
         (Some(mode), Some(until)) => {
             let mode = Mode::parse(mode)
                 .ok_or_else(|| S3Error::argument("Unknown wormMode directive.", "x-amz-object-lock-mode", mode))?;
             let at = parse_iso(until).ok_or_else(|| {
-                S3Error::argument("The retain until date must be provided in ISO 8601 format", "x-amz-object-lock-retain-until-date", until)
+                S3Error::argument(
+                    "The retain until date must be provided in ISO 8601 format",
+                    "x-amz-object-lock-retain-until-date",
+                    until,
+                )
             })?;
             if at <= now {
                 return Err(S3Error::argument(

@@ -56,19 +56,27 @@ pub struct Operation {
 
 impl Operation {
     fn fits(&self, query: &Query, headers: &HeaderMap) -> bool {
-        self.when.split(' ').filter(|term| !term.is_empty()).all(|term| match (term.strip_prefix('?'), term.strip_prefix('@')) {
-            (Some(name), _) => match name.split_once('=') {
-                Some((name, value)) => query.get(name) == Some(value),
-                None => query.has(name),
-            },
-            (_, Some(name)) => headers.contains_key(name),
-            _ => false,
+        self.when.split(' ').filter(|term| !term.is_empty()).all(|term| {
+            match (term.strip_prefix('?'), term.strip_prefix('@')) {
+                (Some(name), _) => match name.split_once('=') {
+                    Some((name, value)) => query.get(name) == Some(value),
+                    None => query.has(name),
+                },
+                (_, Some(name)) => headers.contains_key(name),
+                _ => false,
+            }
         })
     }
 }
 
 /// Finds the operation of a request: the first of the manifest that fits.
-pub fn find(operations: &'static [Operation], method: &Method, level: Level, query: &Query, headers: &HeaderMap) -> Result<&'static Operation> {
+pub fn find(
+    operations: &'static [Operation],
+    method: &Method,
+    level: Level,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Result<&'static Operation> {
     let found = operations.iter().find(|op| op.method == *method && op.level == level && op.fits(query, headers));
     found.ok_or_else(|| {
         S3Error::from(Code::MethodNotAllowed).with("Method", method.as_str()).with("ResourceType", level.name())

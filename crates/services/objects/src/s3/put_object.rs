@@ -29,10 +29,16 @@ pub async fn put_object(objects: &Objects, req: &mut Req) -> Result<Response> {
         && expected.checksum.is_none()
         && (req.header("x-amz-object-lock-mode").is_some() || req.header("x-amz-object-lock-legal-hold").is_some())
     {
-        return Err(S3Error::request("Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"));
+        return Err(S3Error::request(
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+        ));
     }
     // A write that cannot come true should not cost the body's way to the disk.
-    check_write(objects.platform.store.read(|tx| versions::current(tx, bucket.id, &req.key))?.as_ref(), &conditions, &req.key)?;
+    check_write(
+        objects.platform.store.read(|tx| versions::current(tx, bucket.id, &req.key))?.as_ref(),
+        &conditions,
+        &req.key,
+    )?;
     let stored = body::store(&objects.platform.blobs, &mut req.body, expected).await?;
     fill(&mut object, stored);
     let written = commit(objects, req, &bucket, object, conditions, "ObjectCreated:Put").await?;
@@ -83,7 +89,8 @@ pub fn fill(object: &mut Object, stored: Stored) {
     object.size = stored.size;
     object.etag.clone_from(&stored.md5);
     object.checksum = Some(stored.checksum.clone());
-    object.pieces = stored.into_piece(0).into_iter().map(|piece| crate::state::Piece { checksum: None, ..piece }).collect();
+    object.pieces =
+        stored.into_piece(0).into_iter().map(|piece| crate::state::Piece { checksum: None, ..piece }).collect();
 }
 
 /// The conditions that a write may carry.
@@ -171,9 +178,9 @@ pub fn version_header(answer: Response, bucket: &Bucket, object: &Object) -> Res
 /// The headers of a checksum.
 pub fn checksum_headers(answer: Response, checksum: Option<&Checksum>) -> Response {
     match checksum {
-        Some(checksum) => answer
-            .set(checksum.algorithm.header(), &checksum.value)
-            .set("x-amz-checksum-type", checksum.kind.name()),
+        Some(checksum) => {
+            answer.set(checksum.algorithm.header(), &checksum.value).set("x-amz-checksum-type", checksum.kind.name())
+        }
         None => answer,
     }
 }

@@ -122,7 +122,12 @@ impl Req {
     /// An action on this request's resource, with S3's condition keys.
     pub fn access(&self, action: &'static str) -> AccessRequest {
         let mut access = AccessRequest::new(action, self.resource());
-        for (key, name) in [("s3:prefix", "prefix"), ("s3:delimiter", "delimiter"), ("s3:max-keys", "max-keys"), ("s3:VersionId", "versionId")] {
+        for (key, name) in [
+            ("s3:prefix", "prefix"),
+            ("s3:delimiter", "delimiter"),
+            ("s3:max-keys", "max-keys"),
+            ("s3:VersionId", "versionId"),
+        ] {
             if let Some(value) = self.query.get(name) {
                 access = access.with(key, value);
             }

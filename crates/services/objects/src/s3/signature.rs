@@ -68,9 +68,13 @@ pub fn claim(query: &Query, headers: &HeaderMap) -> Result<Claim> {
             return header_claim(fields, headers).map(Claim::V4);
         }
         if let Some(pair) = authorization.strip_prefix("AWS ") {
-            let (access_key, signature) = pair
-                .rsplit_once(':')
-                .ok_or_else(|| S3Error::argument("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature", "Authorization", pair))?;
+            let (access_key, signature) = pair.rsplit_once(':').ok_or_else(|| {
+                S3Error::argument(
+                    "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+                    "Authorization",
+                    pair,
+                )
+            })?;
             return Ok(Claim::V2 { access_key: access_key.to_owned(), signature: signature.to_owned(), expires: None });
         }
         return Err(S3Error::argument("Unsupported Authorization Type", "Authorization", authorization));
@@ -80,8 +84,14 @@ pub fn claim(query: &Query, headers: &HeaderMap) -> Result<Claim> {
     }
     if let (Some(access_key), Some(signature)) = (query.get("AWSAccessKeyId"), query.get("Signature")) {
         let expires = query.get("Expires").unwrap_or_default();
-        let expires = expires.parse().map_err(|_| S3Error::new(Code::AccessDenied, "Invalid date (should be seconds since epoch): ".to_owned() + expires))?;
-        return Ok(Claim::V2 { access_key: access_key.to_owned(), signature: signature.to_owned(), expires: Some(expires) });
+        let expires = expires.parse().map_err(|_| {
+            S3Error::new(Code::AccessDenied, "Invalid date (should be seconds since epoch): ".to_owned() + expires)
+        })?;
+        return Ok(Claim::V2 {
+            access_key: access_key.to_owned(),
+            signature: signature.to_owned(),
+            expires: Some(expires),
+        });
     }
     Ok(Claim::Unsigned)
 }
@@ -106,13 +116,14 @@ fn header_claim(fields: &str, headers: &HeaderMap) -> Result<V4> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let time = match header("x-amz-date") {
         Some(time) => time.to_owned(),
-        None => header("date").and_then(super::text::parse_http_date).map(super::text::basic_time).ok_or_else(|| {
-            S3Error::new(Code::AccessDenied, "AWS authentication requires a valid Date or x-amz-date header")
-        })?,
+        None => {
+            header("date").and_then(super::text::parse_http_date).map(super::text::basic_time).ok_or_else(|| {
+                S3Error::new(Code::AccessDenied, "AWS authentication requires a valid Date or x-amz-date header")
+            })?
+        }
     };
-    let content = header("x-amz-content-sha256").ok_or_else(|| {
-        S3Error::request("Missing required header for this request: x-amz-content-sha256")
-    })?;
+    let content = header("x-amz-content-sha256")
+        .ok_or_else(|| S3Error::request("Missing required header for this request: x-amz-content-sha256"))?;
     Ok(V4 {
         access_key,
         date,
@@ -172,9 +183,13 @@ fn query_claim(query: &Query, headers: &HeaderMap) -> Result<V4> {
 /// `KEY/20260102/eu-west-1/s3/aws4_request`; the access key may itself hold slashes.
 pub fn scope(credential: &str) -> Option<(String, String, String)> {
     let mut parts = credential.rsplitn(5, '/');
-    let (terminator, service, region, date, key) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (terminator, service, region, date, key) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let dated = date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit());
-    let right = terminator == "aws4_request" && matches!(service, "s3" | "s3-outposts" | "s3express") && dated && !key.is_empty();
+    let right = terminator == "aws4_request"
+        && matches!(service, "s3" | "s3-outposts" | "s3express")
+        && dated
+        && !key.is_empty();
     right.then(|| (key.to_owned(), date.to_owned(), region.to_owned()))
 }
 
@@ -194,7 +209,9 @@ pub fn check_time(claim: &Claim, now: i64) -> Result<()> {
                     Code::AuthorizationQueryParametersError,
                     "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"",
                 ),
-                None => S3Error::new(Code::AccessDenied, "AWS authentication requires a valid Date or x-amz-date header"),
+                None => {
+                    S3Error::new(Code::AccessDenied, "AWS authentication requires a valid Date or x-amz-date header")
+                }
             })?;
             match v4.expires {
                 Some(_) if time > now + SKEW => Err(S3Error::new(Code::AccessDenied, "Request is not yet valid")),
@@ -322,6 +339,13 @@ pub fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
+/// HMAC-SHA1 in base64, as version 2 has signatures.
+pub fn hmac_sha1(secret: &str, text: &str) -> String {
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret.as_bytes()) else { return String::new() };
+    mac.update(text.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
+}
+
 /// Compares without telling by the time taken where they differ.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
@@ -329,15 +353,49 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// The subresources and overrides that version 2 signs.
 const V2_SIGNED: &[&str] = &[
-    "accelerate", "acl", "analytics", "cors", "delete", "encryption", "inventory", "lifecycle", "location", "logging", "metrics",
-    "notification", "object-lock", "partNumber", "policy", "replication", "requestPayment", "response-cache-control",
-    "response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type",
-    "response-expires", "restore", "retention", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions",
+    "accelerate",
+    "acl",
+    "analytics",
+    "cors",
+    "delete",
+    "encryption",
+    "inventory",
+    "lifecycle",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "partNumber",
+    "policy",
+    "replication",
+    "requestPayment",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "restore",
+    "retention",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
     "website",
 ];
 
 /// Verifies version 2.
-pub fn verify_v2(access_key: &str, signature: &str, expires: Option<i64>, secret: &str, request: &Signed<'_>) -> Result<()> {
+pub fn verify_v2(
+    access_key: &str,
+    signature: &str,
+    expires: Option<i64>,
+    secret: &str,
+    request: &Signed<'_>,
+) -> Result<()> {
     let header = |name: &str| request.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let date = match expires {
         Some(expires) => expires.to_string(),
@@ -345,17 +403,20 @@ pub fn verify_v2(access_key: &str, signature: &str, expires: Option<i64>, secret
         None => header("date").to_owned(),
     };
     let mut to_sign = format!("{}\n{}\n{}\n{date}\n", request.method, header("content-md5"), header("content-type"));
-    let mut names: Vec<&str> = request.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-")).collect();
+    let mut names: Vec<&str> =
+        request.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-")).collect();
     names.sort_unstable();
     for name in names {
-        let values: Vec<&str> = request.headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).map(str::trim).collect();
+        let values: Vec<&str> =
+            request.headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).map(str::trim).collect();
         to_sign.push_str(&format!("{name}:{}\n", values.join(",")));
     }
     if let Some(bucket) = request.virtual_bucket {
         to_sign.push_str(&format!("/{bucket}"));
     }
     to_sign.push_str(request.path);
-    let mut signed: Vec<(&str, Option<&str>)> = request.query.pairs().filter(|(name, _)| V2_SIGNED.contains(name)).collect();
+    let mut signed: Vec<(&str, Option<&str>)> =
+        request.query.pairs().filter(|(name, _)| V2_SIGNED.contains(name)).collect();
     signed.sort();
     for (index, (name, value)) in signed.into_iter().enumerate() {
         to_sign.push(if index == 0 { '?' } else { '&' });
@@ -364,13 +425,13 @@ pub fn verify_v2(access_key: &str, signature: &str, expires: Option<i64>, secret
             to_sign.push_str(&format!("={value}"));
         }
     }
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret.as_bytes()) else { return Err(Code::SignatureDoesNotMatch.into()) };
-    mac.update(to_sign.as_bytes());
-    let expected = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    let expected = hmac_sha1(secret, &to_sign);
     if same(expected.as_bytes(), signature.as_bytes()) {
         return Ok(());
     }
-    Err(S3Error::from(Code::SignatureDoesNotMatch).with("AWSAccessKeyId", access_key).with("SignatureProvided", signature))
+    Err(S3Error::from(Code::SignatureDoesNotMatch)
+        .with("AWSAccessKeyId", access_key)
+        .with("SignatureProvided", signature))
 }
 
 #[cfg(test)]

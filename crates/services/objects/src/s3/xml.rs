@@ -205,9 +205,8 @@ impl Writer {
 
     /// Opens a grantee, which names its kind in an attribute.
     pub fn open_typed(&mut self, name: &str, kind: &str) {
-        self.out.push_str(&format!(
-            "<{name} xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{kind}\">"
-        ));
+        self.out
+            .push_str(&format!("<{name} xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{kind}\">"));
     }
 
     /// Closes an element.
@@ -279,7 +278,17 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_document() {
-        for bad in ["", "<a>", "</a>", "<a></b>", "<a/><b/>", "x<a/>", "<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>", "<a>&e;</a>", "<a>t<b/></a>"] {
+        for bad in [
+            "",
+            "<a>",
+            "</a>",
+            "<a></b>",
+            "<a/><b/>",
+            "x<a/>",
+            "<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>",
+            "<a>&e;</a>",
+            "<a>t<b/></a>",
+        ] {
             assert_eq!(Element::parse(bad.as_bytes()).unwrap_err().code, Code::MalformedXML, "{bad}");
         }
         assert!(Element::parse(&b"<a>".repeat(100_000)).is_err());

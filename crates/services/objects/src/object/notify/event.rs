@@ -97,7 +97,9 @@ pub fn event_bridge_detail(what: &Happening) -> Option<(&'static str, Value)> {
         "ObjectCreated:Copy" => ("Object Created", "CopyObject"),
         "ObjectCreated:CompleteMultipartUpload" => ("Object Created", "CompleteMultipartUpload"),
         "ObjectRemoved:Delete" | "ObjectRemoved:DeleteMarkerCreated" => ("Object Deleted", "DeleteObject"),
-        "LifecycleExpiration:Delete" | "LifecycleExpiration:DeleteMarkerCreated" => ("Object Deleted", "Lifecycle Expiration"),
+        "LifecycleExpiration:Delete" | "LifecycleExpiration:DeleteMarkerCreated" => {
+            ("Object Deleted", "Lifecycle Expiration")
+        }
         "ObjectTagging:Put" => ("Object Tags Added", ""),
         "ObjectTagging:Delete" => ("Object Tags Deleted", ""),
         "ObjectAcl:Put" => ("Object ACL Updated", ""),

@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn matching() {
-        let all = Notifications { rules: vec![rule(&["s3:ObjectCreated:*"], "job_offers/", ".csv")], event_bridge: false };
+        let all =
+            Notifications { rules: vec![rule(&["s3:ObjectCreated:*"], "job_offers/", ".csv")], event_bridge: false };
         assert_eq!(all.matching("ObjectCreated:Put", "job_offers/a.csv").count(), 1);
         assert_eq!(all.matching("ObjectRemoved:Delete", "job_offers/a.csv").count(), 0);
         assert_eq!(all.matching("ObjectCreated:Put", "job_offers/a.txt").count(), 0);
