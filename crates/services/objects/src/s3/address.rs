@@ -22,20 +22,8 @@ pub enum Host {
 /// Domains that S3's hosts end in, besides a region.
 const DOMAINS: &[&str] = &[".amazonaws.com", ".amazonaws.com.cn", ".localhost", ".localhost.localstack.cloud"];
 /// Labels of hosts that belong to other fronts.
-const OTHERS: &[&str] = &[
-    "execute-api",
-    "lambda-url",
-    "ecr",
-    "amazonaws",
-    "sqs",
-    "sns",
-    "dynamodb",
-    "iam",
-    "sts",
-    "lambda",
-    "logs",
-    "events",
-];
+const OTHERS: &[&str] =
+    &["execute-api", "lambda-url", "ecr", "sqs", "sns", "dynamodb", "iam", "sts", "lambda", "logs", "events"];
 
 /// Reads a host (lower case, without a port).
 pub fn host(host: &str) -> Host {

@@ -227,7 +227,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn decode(encoded: &[u8], step: usize) -> Result<(Vec<u8>, Vec<(String, String)>)> {
+    type Decoded = (Vec<u8>, Vec<(String, String)>);
+
+    fn decode(encoded: &[u8], step: usize) -> Result<Decoded> {
         let mut decoder = Decoder::new(None);
         let mut out = Vec::new();
         for piece in encoded.chunks(step.max(1)) {

@@ -3,7 +3,6 @@
 use http::Method;
 use http::request::Parts;
 use pilvi_bus::http::Response;
-use pilvi_bus::region;
 
 use super::address::Address;
 use super::answer::{self, Answer};
@@ -93,10 +92,9 @@ pub fn preflight(objects: &Objects, parts: &Parts, address: &Address) -> Result<
         S3Error::new(Code::AccessForbidden, text).with("Method", method).with("ResourceType", kind)
     };
     let name = address.bucket.as_deref().unwrap_or_default();
-    let bucket = ["aws", "aws-cn", "aws-us-gov"].iter().find_map(|partition| {
-        debug_assert!(!region::DEFAULT.is_empty());
-        objects.platform.store.read(|tx| tx.get(&BUCKETS, &(*partition, name))).ok().flatten()
-    });
+    let bucket = ["aws", "aws-cn", "aws-us-gov"]
+        .iter()
+        .find_map(|partition| objects.platform.store.read(|tx| tx.get(&BUCKETS, &(*partition, name))).ok().flatten());
     let not_enabled = || forbidden("CORSResponse: CORS is not enabled for this bucket.");
     let bucket = bucket.ok_or_else(|| {
         S3Error::new(Code::AccessForbidden, "CORSResponse: Bucket not found")

@@ -144,7 +144,7 @@ async fn validate(objects: &Objects, req: &Req, bucket: &Bucket, destination: &D
         return Err(S3Error::argument(
             "Unable to validate the following destination configurations",
             &destination.arn,
-            format!("The notification destination service region is not valid for the bucket location constraint"),
+            "The notification destination service region is not valid for the bucket location constraint",
         ));
     }
     let principal = Principal::Service {

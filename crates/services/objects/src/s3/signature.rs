@@ -218,6 +218,10 @@ pub fn check_time(claim: &Claim, now: i64) -> Result<()> {
                 Some(expires) if now > time + expires => {
                     Err(expired(time + expires, now).with("X-Amz-Expires", expires.to_string()))
                 }
+                None if (now - time).abs() > SKEW => Err(S3Error::from(Code::RequestTimeTooSkewed)
+                    .with("RequestTime", v4.time.as_str())
+                    .with("ServerTime", super::text::iso_seconds(now))
+                    .with("MaxAllowedSkewMilliseconds", (SKEW * 1000).to_string())),
                 _ => Ok(()),
             }
         }
