@@ -1,1 +1,155 @@
-//! The identity service.
+//! The identity service: AWS IAM and STS, and the decision who may do what.
+//!
+//! This is its manifest. `decide` gathers the policies that have a say and asks the policy engine, `keys` is what access
+//! keys stand for; `iam` and `sts` have a file for each family of operations.
+
+mod cache;
+mod core;
+mod decide;
+mod documents;
+mod errors;
+mod iam;
+mod ids;
+mod keys;
+mod managed;
+mod page;
+mod state;
+mod sts;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use pilvi_bus::{Access, AccessRequest, Manifest, Platform, RequestContext, Service};
+
+pub use core::Identity;
+pub use errors::IamError;
+
+use crate::core::iam_arn;
+use iam::{access_keys, account, attached, boundaries, groups, inline, policies, profiles, roles, users};
+use sts::{assume_role, caller, tokens};
+
+/// An action on the role, user, … of this name; its path is not known before it is looked up, so the default one stands.
+fn on<I: 'static>(action: &'static str, word: &'static str, name: fn(&I) -> &str) -> Access<I> {
+    Access::to(move |input: &I, ctx: &RequestContext| {
+        vec![AccessRequest::new(action, iam_arn(ctx, word, "/", name(input)))]
+    })
+}
+
+/// An action on a resource that the input names by ARN.
+fn on_arn<I: 'static>(action: &'static str, arn: fn(&I) -> &str) -> Access<I> {
+    Access::to(move |input: &I, _| vec![AccessRequest::new(action, arn(input))])
+}
+
+/// An action on the user that the input names, or on the caller.
+fn on_user<I: 'static>(action: &'static str, name: fn(&I) -> Option<&str>) -> Access<I> {
+    Access::to(move |input: &I, ctx: &RequestContext| match (name(input), &ctx.principal) {
+        (Some(name), _) => vec![AccessRequest::new(action, iam_arn(ctx, "user", "/", name))],
+        (None, caller) => vec![AccessRequest::new(action, caller.arn(&ctx.region))],
+    })
+}
+
+/// The services of this crate, wired to the bus as authorizer and key store.
+pub fn services(platform: &Platform) -> Vec<Arc<dyn Service>> {
+    let identity = Identity::new(platform);
+    platform.bus.wire_authorizer(identity.clone());
+    platform.bus.wire_identity(Arc::new(keys::Calls(identity.clone())));
+    vec![iam(identity.clone()), sts(identity)]
+}
+
+fn sts(identity: Arc<Identity>) -> Arc<dyn Service> {
+    Manifest::new("sts", identity)
+        .operation("GetCallerIdentity", caller::get_caller_identity, Access::public())
+        .operation("GetAccessKeyInfo", caller::get_access_key_info, Access::any("sts:GetAccessKeyInfo"))
+        // The role's trust policy decides together with the caller's own: see the operation.
+        .operation("AssumeRole", assume_role::assume_role, Access::public())
+        .operation("GetSessionToken", tokens::get_session_token, Access::public())
+        .operation("GetFederationToken", tokens::get_federation_token, Access::any("sts:GetFederationToken"))
+        .into_service()
+}
+
+#[rustfmt::skip] // a table reads better with a line for each operation
+fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
+    Manifest::new("iam", identity)
+        .operation("CreateRole", roles::create_role, on("iam:CreateRole", "role", |input| &input.role_name))
+        .operation("GetRole", roles::get_role, on("iam:GetRole", "role", |input| &input.role_name))
+        .operation("DeleteRole", roles::delete_role, on("iam:DeleteRole", "role", |input| &input.role_name))
+        .operation("ListRoles", roles::list_roles, Access::any("iam:ListRoles"))
+        .operation("UpdateRole", roles::update_role, on("iam:UpdateRole", "role", |input| &input.role_name))
+        .operation("UpdateRoleDescription", roles::update_role_description, on("iam:UpdateRoleDescription", "role", |input| &input.role_name))
+        .operation("UpdateAssumeRolePolicy", roles::update_assume_role_policy, on("iam:UpdateAssumeRolePolicy", "role", |input| &input.role_name))
+        .operation("TagRole", roles::tag_role, on("iam:TagRole", "role", |input| &input.role_name))
+        .operation("UntagRole", roles::untag_role, on("iam:UntagRole", "role", |input| &input.role_name))
+        .operation("ListRoleTags", roles::list_role_tags, on("iam:ListRoleTags", "role", |input| &input.role_name))
+        .operation("PutRolePolicy", inline::role::put, on("iam:PutRolePolicy", "role", |input| &input.role_name))
+        .operation("GetRolePolicy", inline::role::get, on("iam:GetRolePolicy", "role", |input| &input.role_name))
+        .operation("DeleteRolePolicy", inline::role::delete, on("iam:DeleteRolePolicy", "role", |input| &input.role_name))
+        .operation("ListRolePolicies", inline::role::list, on("iam:ListRolePolicies", "role", |input| &input.role_name))
+        .operation("AttachRolePolicy", attached::role::attach, on("iam:AttachRolePolicy", "role", |input| &input.role_name))
+        .operation("DetachRolePolicy", attached::role::detach, on("iam:DetachRolePolicy", "role", |input| &input.role_name))
+        .operation("ListAttachedRolePolicies", attached::role::list, on("iam:ListAttachedRolePolicies", "role", |input| &input.role_name))
+        .operation("PutRolePermissionsBoundary", boundaries::role::put, on("iam:PutRolePermissionsBoundary", "role", |input| &input.role_name))
+        .operation("DeleteRolePermissionsBoundary", boundaries::role::delete, on("iam:DeleteRolePermissionsBoundary", "role", |input| &input.role_name))
+        .operation("CreateUser", users::create_user, on("iam:CreateUser", "user", |input| &input.user_name))
+        .operation("GetUser", users::get_user, on_user("iam:GetUser", |input| input.user_name.as_deref()))
+        .operation("DeleteUser", users::delete_user, on("iam:DeleteUser", "user", |input| &input.user_name))
+        .operation("ListUsers", users::list_users, Access::any("iam:ListUsers"))
+        .operation("TagUser", users::tag_user, on("iam:TagUser", "user", |input| &input.user_name))
+        .operation("UntagUser", users::untag_user, on("iam:UntagUser", "user", |input| &input.user_name))
+        .operation("ListUserTags", users::list_user_tags, on("iam:ListUserTags", "user", |input| &input.user_name))
+        .operation("PutUserPolicy", inline::user::put, on("iam:PutUserPolicy", "user", |input| &input.user_name))
+        .operation("GetUserPolicy", inline::user::get, on("iam:GetUserPolicy", "user", |input| &input.user_name))
+        .operation("DeleteUserPolicy", inline::user::delete, on("iam:DeleteUserPolicy", "user", |input| &input.user_name))
+        .operation("ListUserPolicies", inline::user::list, on("iam:ListUserPolicies", "user", |input| &input.user_name))
+        .operation("AttachUserPolicy", attached::user::attach, on("iam:AttachUserPolicy", "user", |input| &input.user_name))
+        .operation("DetachUserPolicy", attached::user::detach, on("iam:DetachUserPolicy", "user", |input| &input.user_name))
+        .operation("ListAttachedUserPolicies", attached::user::list, on("iam:ListAttachedUserPolicies", "user", |input| &input.user_name))
+        .operation("PutUserPermissionsBoundary", boundaries::user::put, on("iam:PutUserPermissionsBoundary", "user", |input| &input.user_name))
+        .operation("DeleteUserPermissionsBoundary", boundaries::user::delete, on("iam:DeleteUserPermissionsBoundary", "user", |input| &input.user_name))
+        .operation("CreateAccessKey", access_keys::create_access_key, on_user("iam:CreateAccessKey", |input| input.user_name.as_deref()))
+        .operation("DeleteAccessKey", access_keys::delete_access_key, on_user("iam:DeleteAccessKey", |input| input.user_name.as_deref()))
+        .operation("UpdateAccessKey", access_keys::update_access_key, on_user("iam:UpdateAccessKey", |input| input.user_name.as_deref()))
+        .operation("ListAccessKeys", access_keys::list_access_keys, on_user("iam:ListAccessKeys", |input| input.user_name.as_deref()))
+        .operation("GetAccessKeyLastUsed", access_keys::get_access_key_last_used, Access::any("iam:GetAccessKeyLastUsed"))
+        .operation("CreateGroup", groups::create_group, on("iam:CreateGroup", "group", |input| &input.group_name))
+        .operation("GetGroup", groups::get_group, on("iam:GetGroup", "group", |input| &input.group_name))
+        .operation("DeleteGroup", groups::delete_group, on("iam:DeleteGroup", "group", |input| &input.group_name))
+        .operation("ListGroups", groups::list_groups, Access::any("iam:ListGroups"))
+        .operation("ListGroupsForUser", groups::list_groups_for_user, on("iam:ListGroupsForUser", "user", |input| &input.user_name))
+        .operation("AddUserToGroup", groups::add_user_to_group, on("iam:AddUserToGroup", "group", |input| &input.group_name))
+        .operation("RemoveUserFromGroup", groups::remove_user_from_group, on("iam:RemoveUserFromGroup", "group", |input| &input.group_name))
+        .operation("PutGroupPolicy", inline::group::put, on("iam:PutGroupPolicy", "group", |input| &input.group_name))
+        .operation("GetGroupPolicy", inline::group::get, on("iam:GetGroupPolicy", "group", |input| &input.group_name))
+        .operation("DeleteGroupPolicy", inline::group::delete, on("iam:DeleteGroupPolicy", "group", |input| &input.group_name))
+        .operation("ListGroupPolicies", inline::group::list, on("iam:ListGroupPolicies", "group", |input| &input.group_name))
+        .operation("AttachGroupPolicy", attached::group::attach, on("iam:AttachGroupPolicy", "group", |input| &input.group_name))
+        .operation("DetachGroupPolicy", attached::group::detach, on("iam:DetachGroupPolicy", "group", |input| &input.group_name))
+        .operation("ListAttachedGroupPolicies", attached::group::list, on("iam:ListAttachedGroupPolicies", "group", |input| &input.group_name))
+        .operation("CreatePolicy", policies::create_policy, on("iam:CreatePolicy", "policy", |input| &input.policy_name))
+        .operation("GetPolicy", policies::get_policy, on_arn("iam:GetPolicy", |input| &input.policy_arn))
+        .operation("DeletePolicy", policies::delete_policy, on_arn("iam:DeletePolicy", |input| &input.policy_arn))
+        .operation("ListPolicies", policies::list_policies, Access::any("iam:ListPolicies"))
+        .operation("CreatePolicyVersion", policies::create_policy_version, on_arn("iam:CreatePolicyVersion", |input| &input.policy_arn))
+        .operation("GetPolicyVersion", policies::get_policy_version, on_arn("iam:GetPolicyVersion", |input| &input.policy_arn))
+        .operation("SetDefaultPolicyVersion", policies::set_default_policy_version, on_arn("iam:SetDefaultPolicyVersion", |input| &input.policy_arn))
+        .operation("DeletePolicyVersion", policies::delete_policy_version, on_arn("iam:DeletePolicyVersion", |input| &input.policy_arn))
+        .operation("ListPolicyVersions", policies::list_policy_versions, on_arn("iam:ListPolicyVersions", |input| &input.policy_arn))
+        .operation("TagPolicy", policies::tag_policy, on_arn("iam:TagPolicy", |input| &input.policy_arn))
+        .operation("UntagPolicy", policies::untag_policy, on_arn("iam:UntagPolicy", |input| &input.policy_arn))
+        .operation("ListPolicyTags", policies::list_policy_tags, on_arn("iam:ListPolicyTags", |input| &input.policy_arn))
+        .operation("ListEntitiesForPolicy", policies::list_entities_for_policy, on_arn("iam:ListEntitiesForPolicy", |input| &input.policy_arn))
+        .operation("CreateInstanceProfile", profiles::create_instance_profile, on("iam:CreateInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("GetInstanceProfile", profiles::get_instance_profile, on("iam:GetInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("DeleteInstanceProfile", profiles::delete_instance_profile, on("iam:DeleteInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("AddRoleToInstanceProfile", profiles::add_role_to_instance_profile, on("iam:AddRoleToInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("RemoveRoleFromInstanceProfile", profiles::remove_role_from_instance_profile, on("iam:RemoveRoleFromInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("ListInstanceProfiles", profiles::list_instance_profiles, Access::any("iam:ListInstanceProfiles"))
+        .operation("ListInstanceProfilesForRole", profiles::list_instance_profiles_for_role, on("iam:ListInstanceProfilesForRole", "role", |input| &input.role_name))
+        .operation("CreateAccountAlias", account::create_account_alias, Access::any("iam:CreateAccountAlias"))
+        .operation("DeleteAccountAlias", account::delete_account_alias, Access::any("iam:DeleteAccountAlias"))
+        .operation("ListAccountAliases", account::list_account_aliases, Access::any("iam:ListAccountAliases"))
+        .operation("GetAccountSummary", account::get_account_summary, Access::any("iam:GetAccountSummary"))
+        .background(Identity::keep_house)
+        .into_service()
+}

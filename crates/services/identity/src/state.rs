@@ -1,0 +1,211 @@
+//! What is kept of identities. IAM is global: keys start with the account, never with a region. Names are compared
+//! without regard to case, so keys hold them in lower case and records as they were given.
+
+use pilvi_store::Table;
+use serde::{Deserialize, Serialize};
+
+/// The three kinds of entity that policies are attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    Role,
+    User,
+    Group,
+}
+
+impl Kind {
+    /// The element of keys.
+    pub(crate) fn key(self) -> u8 {
+        match self {
+            Kind::Role => 0,
+            Kind::User => 1,
+            Kind::Group => 2,
+        }
+    }
+
+    /// The word in texts and ARNs.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::Role => "role",
+            Kind::User => "user",
+            Kind::Group => "group",
+        }
+    }
+
+    /// What unique ids start with.
+    pub(crate) fn id_prefix(self) -> &'static str {
+        match self {
+            Kind::Role => "AROA",
+            Kind::User => "AIDA",
+            Kind::Group => "AGPA",
+        }
+    }
+}
+
+/// Tags, in the order of their keys.
+pub(crate) type Tags = Vec<(String, String)>;
+
+/// A role, user or group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Entity {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    /// Seconds since 1970, as all times here.
+    pub(crate) created: i64,
+    pub(crate) tags: Tags,
+    /// Inline policies by name, sorted.
+    pub(crate) inline: Vec<(String, String)>,
+    /// ARNs of attached policies, in the order of attachment.
+    pub(crate) attached: Vec<String>,
+    pub(crate) boundary: Option<String>,
+    pub(crate) role: RoleFacts,
+    pub(crate) user: UserFacts,
+}
+
+/// What only roles have.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RoleFacts {
+    pub(crate) trust: String,
+    pub(crate) description: Option<String>,
+    pub(crate) max_session: i64,
+    pub(crate) last_used: Option<(i64, String)>,
+    /// The service that a service-linked role belongs to.
+    pub(crate) linked_to: Option<String>,
+}
+
+/// What only users have.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct UserFacts {
+    /// Names of groups, in lower case, sorted.
+    pub(crate) groups: Vec<String>,
+    pub(crate) keys: Vec<String>,
+    pub(crate) login: Option<Login>,
+}
+
+/// A user's password; only its salted hash is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Login {
+    pub(crate) created: i64,
+    pub(crate) changed: i64,
+    pub(crate) reset_required: bool,
+    pub(crate) salt: String,
+    pub(crate) hash: String,
+}
+
+/// A customer managed policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ManagedPolicy {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(crate) description: Option<String>,
+    pub(crate) created: i64,
+    pub(crate) updated: i64,
+    pub(crate) tags: Tags,
+    pub(crate) versions: Vec<Version>,
+    pub(crate) default: u32,
+    /// The number of the next version; numbers are never used again.
+    pub(crate) next: u32,
+}
+
+/// A version of a managed policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) number: u32,
+    pub(crate) document: String,
+    pub(crate) created: i64,
+}
+
+/// An instance profile.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(crate) created: i64,
+    pub(crate) tags: Tags,
+    /// The role's name, in lower case.
+    pub(crate) role: Option<String>,
+}
+
+/// A user's access key.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct AccessKey {
+    pub(crate) account: String,
+    /// The user's name in lower case.
+    pub(crate) user: String,
+    pub(crate) secret: String,
+    pub(crate) active: bool,
+    pub(crate) created: i64,
+}
+
+/// Temporary credentials.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SessionKey {
+    pub(crate) secret: String,
+    pub(crate) token: String,
+    pub(crate) expires: i64,
+    pub(crate) who: SessionWho,
+    pub(crate) policies: Vec<String>,
+    pub(crate) tags: Tags,
+    /// Keys of the tags that roles assumed from this session inherit.
+    pub(crate) transitive: Vec<String>,
+    pub(crate) issued: i64,
+}
+
+/// Whom temporary credentials stand for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum SessionWho {
+    Root { account: String },
+    User { account: String, name: String, path: String, id: String },
+    Role { account: String, name: String, path: String, id: String, session: String, unknown: bool },
+    Federated { account: String, name: String, issuer: String },
+}
+
+/// What an account has once.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) alias: Option<String>,
+    pub(crate) password_policy: Option<PasswordPolicy>,
+    /// When the credential report was generated, and its text.
+    pub(crate) report: Option<(i64, String)>,
+}
+
+/// The account's password policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PasswordPolicy {
+    pub(crate) min_length: i64,
+    pub(crate) symbols: bool,
+    pub(crate) numbers: bool,
+    pub(crate) uppercase: bool,
+    pub(crate) lowercase: bool,
+    pub(crate) users_may_change: bool,
+    pub(crate) max_age: Option<i64>,
+    pub(crate) reuse_prevention: Option<i64>,
+    pub(crate) hard_expiry: Option<bool>,
+}
+
+/// (account, kind, name) → role, user or group.
+pub(crate) const ENTITIES: Table<(String, u8, String), Entity> = Table::new("identity.entity");
+/// (account, name) → customer managed policy.
+pub(crate) const POLICIES: Table<(String, String), ManagedPolicy> = Table::new("identity.policy");
+/// (account, policy ARN, use: 0 attached or 1 boundary, kind, name): who uses a policy.
+pub(crate) const USES: Table<(String, String, u8, u8, String), ()> = Table::new("identity.use");
+/// (account, name) → instance profile.
+pub(crate) const PROFILES: Table<(String, String), Profile> = Table::new("identity.profile");
+/// access key id → key of a user.
+pub(crate) const KEYS: Table<String, AccessKey> = Table::new("identity.key");
+/// access key id → temporary credentials.
+pub(crate) const SESSIONS: Table<String, SessionKey> = Table::new("identity.session");
+/// access key id → (seconds, service, region) of the last use.
+pub(crate) const LAST_USED: Table<String, (i64, String, String)> = Table::new("identity.last_used");
+/// account → what it has once.
+pub(crate) const ACCOUNTS: Table<String, Account> = Table::new("identity.account");
+/// How an entity uses a policy, as the element of keys.
+pub(crate) const ATTACHED: u8 = 0;
+/// See [`ATTACHED`].
+pub(crate) const BOUNDARY: u8 = 1;
