@@ -101,11 +101,13 @@ struct Wired {
 /// Makes the services and tells the bus of them.
 async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let bus = &platform.bus;
-    bus.wire_authorizer(Arc::new(pilvi_bus::authorize::AllowAll));
-    bus.wire_identity(Arc::new(provisional::Provisional));
-    let services = vec![pilvi_queues::service(platform)?, pilvi_tables::service(platform)];
+    let mut services = pilvi_identity::services(platform);
+    services.push(pilvi_queues::service(platform)?);
+    services.push(pilvi_tables::service(platform));
+    let objects = pilvi_objects::Objects::new(platform, Arc::new(pilvi_objects::outbox::Nowhere));
+    bus.wire_objects(Arc::new(pilvi_objects::calls::Calls(objects.clone())));
     bus.wire_services(services.clone());
-    Ok(Wired { services, fronts: Vec::new(), fallback: Arc::new(provisional::Provisional) })
+    Ok(Wired { services, fronts: Vec::new(), fallback: objects.front() })
 }
 
 /// Prints `service operation` for each operation that is built; the coverage page is made from it.
@@ -124,36 +126,9 @@ pub(crate) async fn print_operations() -> anyhow::Result<()> {
             println!("{} {}", service.name(), operation.name);
         }
     }
+    for operation in pilvi_objects::OPERATIONS {
+        println!("s3 {}", operation.name);
+    }
     cloud.stop().await;
     Ok(())
-}
-
-mod provisional {
-    use pilvi_bus::calls::{AssumedFor, IdentityCalls};
-    use pilvi_bus::http::{Connection, HttpFront, Request, Response, empty};
-    use pilvi_bus::identity::KeyLookup;
-    use pilvi_bus::{ApiError, Ctx, Principal};
-    pub(super) struct Provisional;
-    #[async_trait::async_trait]
-    impl IdentityCalls for Provisional {
-        async fn look_up_key(&self, _: &str) -> KeyLookup {
-            KeyLookup::Trusted(Principal::Root { account: "000000000000".into() })
-        }
-        async fn assume_for(&self, _: &'static str, _: &str, _: &str) -> Result<AssumedFor, ApiError> {
-            Err(ApiError::not_implemented("iam", "assume"))
-        }
-        async fn may_pass_role(&self, _: &Ctx, _: &str, _: &'static str) -> Result<bool, ApiError> {
-            Ok(true)
-        }
-    }
-    #[async_trait::async_trait]
-    impl HttpFront for Provisional {
-        fn name(&self) -> &'static str { "none" }
-        fn accepts(&self, _: &http::request::Parts) -> bool { true }
-        async fn handle(&self, _: Request, _: Connection) -> Response {
-            let mut response = Response::new(empty());
-            *response.status_mut() = http::StatusCode::NOT_FOUND;
-            response
-        }
-    }
 }
