@@ -1,0 +1,144 @@
+//! The functions of all accounts: what every operation works on.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use pilvi_bus::{Platform, RequestContext};
+use pilvi_delivery::Deliveries;
+use pilvi_executor::{Endpoint, Executor, ExecutorConfig, ExecutorError, FunctionSpec};
+use pilvi_store::{ReadTx, Store};
+
+use crate::code::Unpacker;
+use crate::credentials::RoleCredentials;
+use crate::errors::FunctionError;
+use crate::log_sink::FunctionLogs;
+use crate::names::Named;
+use crate::state::{FUNCTIONS, Function, FunctionKey, LATEST, LAYERS, SHARED, Shared};
+
+/// The functions of all accounts.
+pub struct Functions {
+    pub(crate) platform: Platform,
+    pub(crate) executor: Executor,
+    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) unpacker: Unpacker,
+    /// What the executor is asked to run, by the key of its environments.
+    specs: Mutex<HashMap<String, Arc<FunctionSpec>>>,
+    /// Invocations that run now, for reserved concurrency.
+    pub(crate) running: Mutex<HashMap<FunctionKey, i64>>,
+}
+
+impl Functions {
+    /// Over this platform, with the executor's files in `<data>/functions`.
+    ///
+    /// # Errors
+    /// The data folder cannot be written.
+    pub async fn open(platform: &Platform, deliveries: Arc<Deliveries>) -> Result<Arc<Functions>, ExecutorError> {
+        let data = &platform.settings.data;
+        let mut config = ExecutorConfig::new(data.join("functions"));
+        config.hidden = vec![data.join("store"), data.join("blobs"), data.join("tls/ca.key")];
+        Ok(Arc::new(Functions {
+            executor: Executor::new(config).await?,
+            unpacker: Unpacker::new(data.join("code"), platform.blobs.clone()),
+            platform: platform.clone(),
+            deliveries,
+            specs: Mutex::default(),
+            running: Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.platform.store
+    }
+
+    /// The function that is named, at the version that the qualifier means.
+    pub(crate) fn find(&self, named: &Named) -> Result<Function, FunctionError> {
+        self.store().read(|tx| find(tx, named))
+    }
+
+    /// The function that a request names.
+    pub(crate) fn named(&self, ctx: &RequestContext, name: &str, qualifier: Option<&str>) -> Result<Function, FunctionError> {
+        self.find(&Named::parse(ctx, name, qualifier)?)
+    }
+
+    pub(crate) fn shared(&self, function: &Function) -> Result<Shared, FunctionError> {
+        let key = (function.account.as_str(), function.region.as_str(), function.name.as_str());
+        Ok(self.store().read(|tx| tx.get(&SHARED, &key))?.unwrap_or_default())
+    }
+
+    /// The bytes of a layer version's zip, by its ARN.
+    pub(crate) fn layer_size(&self, arn: &str) -> i64 {
+        let found = self.store().read(|tx| layer_by_arn(tx, arn));
+        found.ok().flatten().map_or(0, |layer| layer.code.size)
+    }
+
+    /// The key of a function's environments: another one after every change.
+    pub(crate) fn pool_key(function: &Function) -> String {
+        format!("{}:{}:{}", function.arn(), function.version, function.revision)
+    }
+
+    /// What the executor needs to run a function, made once per change.
+    pub(crate) async fn spec(&self, function: &Function) -> Result<Arc<FunctionSpec>, FunctionError> {
+        let key = Self::pool_key(function);
+        if let Some(spec) = self.specs.lock().get(&key) {
+            return Ok(spec.clone());
+        }
+        let code = self.unpacker.unpacked(&function.code).await?;
+        let mut layers = Vec::new();
+        for arn in &function.layers {
+            let layer = self.store().read(|tx| layer_by_arn(tx, arn))?;
+            let layer = layer.ok_or_else(|| FunctionError::Invalid(format!("Layer version {arn} does not exist.")))?;
+            layers.push(self.unpacker.unpacked(&layer.code).await?);
+        }
+        let settings = &self.platform.settings;
+        let listening = if settings.host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { settings.host };
+        let spec = Arc::new(FunctionSpec {
+            key: key.clone(),
+            name: function.name.clone(),
+            version: function.version.clone(),
+            runtime: function.runtime.clone(),
+            handler: function.handler.clone(),
+            code,
+            layers,
+            environment: function.environment.iter().flatten().cloned().collect(),
+            memory_mb: u32::try_from(function.memory).unwrap_or(128),
+            timeout: Duration::from_secs(u64::try_from(function.timeout).unwrap_or(3)),
+            ephemeral_storage_mb: u32::try_from(function.storage.size).unwrap_or(512),
+            log_group: function.log_group(),
+            region: function.region.clone(),
+            logs: FunctionLogs::start(&self.platform, function),
+            credentials: Arc::new(RoleCredentials::new(&self.platform, function)),
+            endpoint: Some(Endpoint {
+                address: SocketAddr::new(listening, settings.port),
+                url: settings.endpoint(),
+                ca_pem: settings.ca_pem.clone(),
+            }),
+        });
+        self.specs.lock().insert(key, spec.clone());
+        Ok(spec)
+    }
+
+    /// Forgets what was made for a function that changed or is gone.
+    pub(crate) fn retire(&self, function: &Function) {
+        let key = Self::pool_key(function);
+        self.specs.lock().remove(&key);
+        self.executor.retire(&key);
+    }
+}
+
+/// The function that is named, at the version that the qualifier means.
+pub(crate) fn find(tx: &ReadTx<'_>, named: &Named) -> Result<Function, FunctionError> {
+    let version = named.qualifier.as_deref().unwrap_or(LATEST);
+    let key = (named.account.as_str(), named.region.as_str(), named.name.as_str(), version);
+    tx.get(&FUNCTIONS, &key)?.ok_or_else(|| FunctionError::NotFound(named.arn()))
+}
+
+/// The layer version with this ARN.
+pub(crate) fn layer_by_arn(tx: &ReadTx<'_>, arn: &str) -> Result<Option<crate::state::Layer>, pilvi_store::StoreError> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    let ["arn", _, "lambda", region, account, "layer", name, version] = parts.as_slice() else { return Ok(None) };
+    let Ok(version) = version.parse::<u64>() else { return Ok(None) };
+    tx.get(&LAYERS, &(*account, *region, *name, version))
+}
