@@ -59,7 +59,9 @@ impl Admin {
             clock.advance(Duration::try_from(span).map_err(|_| "the clock only goes forward; use \"set\"".to_owned())?);
         } else if let Some(time) = wish.get("set") {
             let text = time.as_str().unwrap_or_default();
-            clock.set(text.parse().map_err(|_| format!("\"set\" is not a time such as \"2026-01-01T00:00:00Z\": {text}"))?);
+            clock.set(
+                text.parse().map_err(|_| format!("\"set\" is not a time such as \"2026-01-01T00:00:00Z\": {text}"))?,
+            );
         } else if wish.get("freeze").is_some() {
             clock.freeze();
         } else if wish.get("resume").is_some() {
@@ -102,7 +104,10 @@ impl HttpFront for Admin {
     async fn handle(&self, request: Request, _: Connection) -> Response {
         let (parts, body) = request.into_parts();
         if self.is_foreign(&parts) {
-            return answer(StatusCode::FORBIDDEN, &json!({ "message": "This page only answers to its own host and origin." }));
+            return answer(
+                StatusCode::FORBIDDEN,
+                &json!({ "message": "This page only answers to its own host and origin." }),
+            );
         }
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/_pilvi/health" | "/_localstack/health") => answer(StatusCode::OK, &self.health()),

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use pilvi_bus::{Bus, Clock, Platform, Service, Settings};
+use pilvi_delivery::notices::Notices;
+use pilvi_delivery::{Deliveries, Origin};
 use pilvi_edge::Edge;
-use pilvi_store::Store;
+use pilvi_objects::outbox::{Notice, Recipient};
 use pilvi_store::blobs::Blobs;
+use pilvi_store::{Store, StoreError, WriteTx};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,7 +30,12 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     /// Opens the data folder and starts the services over it.
-    pub(crate) async fn open(settings: Settings, ephemeral: bool, clock: Clock, reset: Arc<Notify>) -> anyhow::Result<Cloud> {
+    pub(crate) async fn open(
+        settings: Settings,
+        ephemeral: bool,
+        clock: Clock,
+        reset: Arc<Notify>,
+    ) -> anyhow::Result<Cloud> {
         let store = if ephemeral {
             Store::memory()
         } else {
@@ -48,11 +56,12 @@ impl Cloud {
             let (service, shutdown) = (service.clone(), platform.shutdown.clone());
             background.spawn(async move { service.run(shutdown).await });
         }
+        background.spawn(wired.deliveries.run(platform.shutdown.clone()));
         let admin = Arc::new(Admin::new(platform.clone(), reset));
-        let mut fronts = vec![admin.clone() as Arc<dyn pilvi_bus::http::HttpFront>];
-        fronts.extend(wired.fronts);
-        let edge =
-            Edge::new(platform.bus.clone(), platform.clock.clone(), &platform.settings, fronts, wired.fallback);
+        // The services' own fronts first: the code of functions lies below the admin's pages.
+        let mut fronts = wired.fronts;
+        fronts.push(admin.clone());
+        let edge = Edge::new(platform.bus.clone(), platform.clock.clone(), &platform.settings, fronts, wired.fallback);
         Ok(Cloud { platform, edge, admin, background })
     }
 
@@ -93,10 +102,10 @@ fn remove(folder: &Path) -> std::io::Result<()> {
 /// What the services of a cloud are, to the rest of it.
 struct Wired {
     services: Vec<Arc<dyn Service>>,
+    deliveries: Arc<Deliveries>,
     fronts: Vec<Arc<dyn pilvi_bus::http::HttpFront>>,
     fallback: Arc<dyn pilvi_bus::http::HttpFront>,
 }
-
 
 /// Makes the services and tells the bus of them.
 async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
@@ -104,10 +113,36 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let mut services = pilvi_identity::services(platform);
     services.push(pilvi_queues::service(platform)?);
     services.push(pilvi_tables::service(platform));
-    let objects = pilvi_objects::Objects::new(platform, Arc::new(pilvi_objects::outbox::Nowhere));
+    let deliveries = Deliveries::new(platform)?;
+    Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");
+    let (functions, downloads) = pilvi_functions::service(platform, deliveries.clone()).await?;
+    services.push(functions);
+    let objects = pilvi_objects::Objects::new(platform, Arc::new(Outbox(deliveries.clone())));
     bus.wire_objects(Arc::new(pilvi_objects::calls::Calls(objects.clone())));
     bus.wire_services(services.clone());
-    Ok(Wired { services, fronts: Vec::new(), fallback: objects.front() })
+    Ok(Wired { services, deliveries, fronts: vec![downloads], fallback: objects.front() })
+}
+
+/// Buckets' notices, as deliveries.
+struct Outbox(Arc<Deliveries>);
+
+impl pilvi_objects::outbox::Outbox for Outbox {
+    fn enqueue(&self, tx: &mut WriteTx<'_>, notice: &Notice) -> Result<(), StoreError> {
+        let origin = Origin {
+            source_arn: notice.bucket_arn.clone(),
+            account: notice.account.clone(),
+            region: notice.region.clone(),
+            trace: notice.trace.clone(),
+        };
+        match &notice.to {
+            Recipient::Destination(destination) => {
+                self.0.notify(tx, "s3.amazonaws.com", origin, &destination.arn, &notice.message)
+            }
+            Recipient::EventBridge { detail_type } => {
+                self.0.put_event(tx, "s3.amazonaws.com", origin, detail_type, &notice.message)
+            }
+        }
+    }
 }
 
 /// Prints `service operation` for each operation that is built; the coverage page is made from it.

@@ -42,7 +42,8 @@ pub(crate) async fn start(options: StartOptions) -> anyhow::Result<()> {
     let open = || Cloud::open(settings.clone(), options.ephemeral, clock.clone(), reset.clone());
     let cloud = open().await?;
     let port_handler = Arc::new(Port { cloud: ArcSwap::from_pointee(cloud) });
-    let kept = if options.ephemeral { "nothing is kept".to_owned() } else { format!("kept in {}", settings.data.display()) };
+    let kept =
+        if options.ephemeral { "nothing is kept".to_owned() } else { format!("kept in {}", settings.data.display()) };
     info!("Pilvi {} is ready at http://localhost:{port} ({kept})", env!("CARGO_PKG_VERSION"));
 
     let serving = tokio::spawn(server.serve(port_handler.clone(), tls.acceptor(), shutdown.clone()));

@@ -27,7 +27,8 @@ const MOST_UNZIPPED: u64 = 262_144_000;
 /// Reads the zip that a request means.
 pub(crate) async fn fetch(bus: &Bus, ctx: &Ctx, code: &FunctionCode) -> Result<Bytes, FunctionError> {
     if code.image_uri.is_some() {
-        let error = pilvi_bus::ApiError::new("NotImplemented", 501, "Pilvi does not run functions from container images yet.");
+        let error =
+            pilvi_bus::ApiError::new("NotImplemented", 501, "Pilvi does not run functions from container images yet.");
         return Err(FunctionError::Api(error));
     }
     if let Some(zip) = &code.zip_file {
@@ -63,7 +64,9 @@ pub(crate) async fn keep(blobs: &Blobs, zip: Bytes) -> Result<Code, FunctionErro
 }
 
 fn unreadable() -> FunctionError {
-    FunctionError::Invalid("Could not unzip uploaded file. Please check your file, then try to upload again.".to_owned())
+    FunctionError::Invalid(
+        "Could not unzip uploaded file. Please check your file, then try to upload again.".to_owned(),
+    )
 }
 
 fn check(zip: &[u8]) -> Result<(), FunctionError> {
@@ -156,7 +159,8 @@ fn unpack(zip: &Path, folder: &Path, target: &Path) -> Result<(), FunctionError>
 
 /// Makes a symbolic link if it stays inside the folder.
 fn link_inside(path: &Path, to: &Path, root: &Path) -> Result<(), FunctionError> {
-    let mut depth = path.parent().map_or(0, |parent| parent.strip_prefix(root).map_or(0, |rest| rest.components().count()));
+    let mut depth =
+        path.parent().map_or(0, |parent| parent.strip_prefix(root).map_or(0, |rest| rest.components().count()));
     for part in to.components() {
         match part {
             std::path::Component::ParentDir if depth == 0 => return Err(unreadable()),

@@ -14,7 +14,9 @@ use pilvi_store::{ReadTx, Store};
 use crate::code::Unpacker;
 use crate::credentials::RoleCredentials;
 use crate::errors::FunctionError;
+use crate::facts::Facts;
 use crate::log_sink::FunctionLogs;
+use crate::mappings::Mappings;
 use crate::names::Named;
 use crate::state::{FUNCTIONS, Function, FunctionKey, LATEST, LAYERS, SHARED, Shared};
 
@@ -24,6 +26,7 @@ pub struct Functions {
     pub(crate) executor: Executor,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) unpacker: Unpacker,
+    pub(crate) mappings: Arc<Mappings>,
     /// What the executor is asked to run, by the key of its environments.
     specs: Mutex<HashMap<String, Arc<FunctionSpec>>>,
     /// Invocations that run now, for reserved concurrency.
@@ -42,6 +45,7 @@ impl Functions {
         Ok(Arc::new(Functions {
             executor: Executor::new(config).await?,
             unpacker: Unpacker::new(data.join("code"), platform.blobs.clone()),
+            mappings: Mappings::new(platform, Arc::new(Facts(platform.store.clone()))),
             platform: platform.clone(),
             deliveries,
             specs: Mutex::default(),
@@ -59,7 +63,12 @@ impl Functions {
     }
 
     /// The function that a request names.
-    pub(crate) fn named(&self, ctx: &RequestContext, name: &str, qualifier: Option<&str>) -> Result<Function, FunctionError> {
+    pub(crate) fn named(
+        &self,
+        ctx: &RequestContext,
+        name: &str,
+        qualifier: Option<&str>,
+    ) -> Result<Function, FunctionError> {
         self.find(&Named::parse(ctx, name, qualifier)?)
     }
 

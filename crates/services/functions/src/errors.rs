@@ -19,7 +19,9 @@ pub enum FunctionError {
     #[error("{0}")]
     Invalid(String),
     /// The revision has changed since it was read.
-    #[error("The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id")]
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+    )]
     Revision,
     /// The event is no JSON.
     #[error("{0}")]
@@ -54,7 +56,9 @@ impl From<FunctionError> for ApiError {
     fn from(error: FunctionError) -> ApiError {
         let text = error.to_string();
         match error {
-            FunctionError::NotFound(_) | FunctionError::Missing(_) => ApiError::new("ResourceNotFoundException", 404, text),
+            FunctionError::NotFound(_) | FunctionError::Missing(_) => {
+                ApiError::new("ResourceNotFoundException", 404, text)
+            }
             FunctionError::Conflict(_) => ApiError::new("ResourceConflictException", 409, text),
             FunctionError::Invalid(_) => ApiError::new("InvalidParameterValueException", 400, text),
             FunctionError::Revision => ApiError::new("PreconditionFailedException", 412, text),

@@ -1,1 +1,131 @@
-//! The functions service.
+//! The functions service: AWS Lambda.
+//!
+//! This is its manifest. `core` has the functions and what the executor is asked to run, `run` is the one way of every
+//! invocation, `queued` are those that nobody waits for, `mappings` feed functions from queues; `lambda` has a file for each
+//! family of operations.
+
+mod calls;
+mod code;
+mod core;
+mod credentials;
+mod download;
+mod errors;
+mod facts;
+mod lambda;
+mod log_sink;
+mod mappings;
+mod names;
+mod queued;
+mod run;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pilvi_bus::http::HttpFront;
+use pilvi_bus::service::ResourcePolicies;
+use pilvi_bus::{Access, AccessRequest, Manifest, Platform, RequestContext, Service};
+use pilvi_delivery::Deliveries;
+use pilvi_executor::ExecutorError;
+
+pub use core::Functions;
+pub use errors::FunctionError;
+
+use facts::Facts;
+use lambda::{
+    concurrency, create_function, delete_function, get_function, invoke, invoke_config, layers, list_functions,
+    permissions, tags, update_function, versions,
+};
+use names::Named;
+
+/// An action on the function that the input names.
+fn on<I: 'static>(action: &'static str, name: fn(&I) -> &str) -> Access<I> {
+    qualified(action, name, |_| None)
+}
+
+/// An action on the function at the version that the input names.
+fn qualified<I: 'static>(action: &'static str, name: fn(&I) -> &str, qualifier: fn(&I) -> Option<&str>) -> Access<I> {
+    Access::to(move |input: &I, ctx: &RequestContext| {
+        let named = Named::parse(ctx, name(input), qualifier(input));
+        let arn = named
+            .map_or_else(|_| ctx.arn("lambda", format!("function:{}", name(input))).to_string(), |named| named.arn());
+        vec![AccessRequest::new(action, arn)]
+    })
+}
+
+/// An action on a layer version.
+fn on_layer<I: 'static>(action: &'static str, name: fn(&I) -> &str) -> Access<I> {
+    Access::to(move |input: &I, ctx: &RequestContext| {
+        let name = name(input);
+        let arn = if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            ctx.arn("lambda", format!("layer:{name}")).to_string()
+        };
+        vec![AccessRequest::new(action, arn)]
+    })
+}
+
+struct Policies(Arc<Functions>);
+
+#[async_trait]
+impl ResourcePolicies for Policies {
+    async fn resource_policy(&self, resource: &str) -> Option<Arc<str>> {
+        permissions::of_arn(&self.0, resource).map(Arc::from)
+    }
+}
+
+/// The service, and the front that code is downloaded from.
+///
+/// # Errors
+/// The data folder cannot be written.
+#[rustfmt::skip] // a table reads better with a line for each operation
+pub async fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result<(Arc<dyn Service>, Arc<dyn HttpFront>), ExecutorError> {
+    let functions = Functions::open(platform, deliveries.clone()).await?;
+    platform.bus.wire_functions(Arc::new(calls::Calls(functions.clone())));
+    queued::QueuedInvocations::register(platform, &deliveries, Arc::new(Facts(platform.store.clone())));
+    let front = Arc::new(download::Downloads(platform.blobs.clone()));
+    let manifest = Manifest::new("lambda", functions.clone())
+        .resource_policies(Arc::new(Policies(functions.clone())))
+        .operation("CreateFunction", create_function::create_function, on("lambda:CreateFunction", |input| &input.function_name))
+        .operation("GetFunction", get_function::get_function, qualified("lambda:GetFunction", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("GetFunctionConfiguration", get_function::get_function_configuration, qualified("lambda:GetFunctionConfiguration", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("GetFunctionCodeSigningConfig", get_function::get_function_code_signing_config, on("lambda:GetFunctionCodeSigningConfig", |input| &input.function_name))
+        .operation("ListFunctions", list_functions::list_functions, Access::any("lambda:ListFunctions"))
+        .operation("UpdateFunctionCode", update_function::update_function_code, on("lambda:UpdateFunctionCode", |input| &input.function_name))
+        .operation("UpdateFunctionConfiguration", update_function::update_function_configuration, on("lambda:UpdateFunctionConfiguration", |input| &input.function_name))
+        .operation("DeleteFunction", delete_function::delete_function, qualified("lambda:DeleteFunction", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("Invoke", invoke::invoke, qualified("lambda:InvokeFunction", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("PublishVersion", versions::publish_version, on("lambda:PublishVersion", |input| &input.function_name))
+        .operation("ListVersionsByFunction", versions::list_versions_by_function, on("lambda:ListVersionsByFunction", |input| &input.function_name))
+        .operation("AddPermission", permissions::add_permission, on("lambda:AddPermission", |input| &input.function_name))
+        .operation("RemovePermission", permissions::remove_permission, on("lambda:RemovePermission", |input| &input.function_name))
+        .operation("GetPolicy", permissions::get_policy, on("lambda:GetPolicy", |input| &input.function_name))
+        .operation("TagResource", tags::tag_resource, on("lambda:TagResource", |input| &input.resource))
+        .operation("UntagResource", tags::untag_resource, on("lambda:UntagResource", |input| &input.resource))
+        .operation("ListTags", tags::list_tags, on("lambda:ListTags", |input| &input.resource))
+        .operation("PutFunctionConcurrency", concurrency::put_function_concurrency, on("lambda:PutFunctionConcurrency", |input| &input.function_name))
+        .operation("DeleteFunctionConcurrency", concurrency::delete_function_concurrency, on("lambda:DeleteFunctionConcurrency", |input| &input.function_name))
+        .operation("GetFunctionConcurrency", concurrency::get_function_concurrency, on("lambda:GetFunctionConcurrency", |input| &input.function_name))
+        .operation("GetAccountSettings", concurrency::get_account_settings, Access::any("lambda:GetAccountSettings"))
+        .operation("PutFunctionEventInvokeConfig", invoke_config::put, on("lambda:PutFunctionEventInvokeConfig", |input| &input.function_name))
+        .operation("UpdateFunctionEventInvokeConfig", invoke_config::update, on("lambda:UpdateFunctionEventInvokeConfig", |input| &input.function_name))
+        .operation("GetFunctionEventInvokeConfig", invoke_config::get, on("lambda:GetFunctionEventInvokeConfig", |input| &input.function_name))
+        .operation("DeleteFunctionEventInvokeConfig", invoke_config::delete, on("lambda:DeleteFunctionEventInvokeConfig", |input| &input.function_name))
+        .operation("PublishLayerVersion", layers::publish_layer_version, on_layer("lambda:PublishLayerVersion", |input| &input.layer_name))
+        .operation("GetLayerVersion", layers::get_layer_version, on_layer("lambda:GetLayerVersion", |input| &input.layer_name))
+        .operation("GetLayerVersionByArn", layers::get_layer_version_by_arn, on_layer("lambda:GetLayerVersion", |input| &input.arn))
+        .operation("DeleteLayerVersion", layers::delete_layer_version, on_layer("lambda:DeleteLayerVersion", |input| &input.layer_name))
+        .operation("ListLayerVersions", layers::list_layer_versions, on_layer("lambda:ListLayerVersions", |input| &input.layer_name))
+        .operation("ListLayers", layers::list_layers, Access::any("lambda:ListLayers"));
+    let service = mappings::operations::add(manifest, |functions| &functions.mappings)
+        .background(|functions: Arc<Functions>, shutdown| functions.mappings.clone().run(shutdown))
+        .background(|functions: Arc<Functions>, shutdown| async move {
+            shutdown.cancelled().await;
+            functions.executor.shutdown().await;
+        })
+        .into_service();
+    Ok((service, front))
+}

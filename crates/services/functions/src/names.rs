@@ -21,10 +21,10 @@ impl Named {
         let parts: Vec<&str> = text.split(':').collect();
         let (account, region, name, own) = match parts.as_slice() {
             [name] => (&*ctx.account, &*ctx.region, *name, None),
+            ["function", name] => (&*ctx.account, &*ctx.region, *name, None),
             [name, own] => (&*ctx.account, &*ctx.region, *name, Some(*own)),
             [account, "function", name] => (*account, &*ctx.region, *name, None),
             [account, "function", name, own] => (*account, &*ctx.region, *name, Some(*own)),
-            ["function", name] => (&*ctx.account, &*ctx.region, *name, None),
             ["arn", _, "lambda", region, account, "function", name] => (*account, *region, *name, None),
             ["arn", _, "lambda", region, account, "function", name, own] => (*account, *region, *name, Some(*own)),
             _ => return Err(FunctionError::Invalid(format!("{text} is not a valid function name or ARN."))),

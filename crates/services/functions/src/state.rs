@@ -3,9 +3,7 @@
 use pilvi_store::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::lambda::shapes::{
-    DeadLetterConfig, EphemeralStorage, LoggingConfig, SnapStart, TracingConfig, VpcConfig,
-};
+use crate::lambda::shapes::{DeadLetterConfig, EphemeralStorage, LoggingConfig, SnapStart, TracingConfig, VpcConfig};
 
 /// A function at one version: `$LATEST` or a number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,7 +63,6 @@ pub(crate) struct Policy {
     pub(crate) statements: Vec<(String, serde_json::Value)>,
     pub(crate) revision: String,
 }
-
 
 /// A layer's version.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -101,7 +101,11 @@ struct AccountUsage {
     function_count: Option<i64>,
 }
 
-pub(crate) async fn get_account_settings(functions: Arc<Functions>, ctx: Ctx, (): ()) -> Result<GetAccountSettingsOutput, FunctionError> {
+pub(crate) async fn get_account_settings(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    (): (),
+) -> Result<GetAccountSettingsOutput, FunctionError> {
     let (mut size, mut count, mut reserved) = (0, 0, 0);
     functions.store().read(|tx| {
         let prefix = (ctx.account.as_str(), ctx.region.as_str());

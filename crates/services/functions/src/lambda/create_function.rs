@@ -120,7 +120,8 @@ pub(crate) async fn create_function(
         }
     }
     let (Some(runtime), Some(handler)) = (input.runtime, input.handler) else {
-        let error = pilvi_bus::ApiError::new("NotImplemented", 501, "Pilvi does not run functions from container images yet.");
+        let error =
+            pilvi_bus::ApiError::new("NotImplemented", 501, "Pilvi does not run functions from container images yet.");
         return Err(FunctionError::Api(error));
     };
     check_role(&functions, &ctx, &input.role).await?;

@@ -11,7 +11,11 @@ use crate::errors::FunctionError;
 use crate::names::Named;
 use crate::state::{FUNCTIONS, Function, INVOKE_CONFIGS, LATEST, POLICIES, SHARED};
 
-pub(crate) async fn delete_function(functions: Arc<Functions>, ctx: Ctx, input: FunctionInput) -> Result<(), FunctionError> {
+pub(crate) async fn delete_function(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: FunctionInput,
+) -> Result<(), FunctionError> {
     let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
     if named.qualifier.as_deref() == Some(LATEST) {
         let text = "$LATEST version cannot be deleted without deleting the function.";

@@ -103,11 +103,19 @@ pub(crate) async fn put(functions: Arc<Functions>, ctx: Ctx, input: PutInput) ->
     set(&functions, &ctx, input, false).await
 }
 
-pub(crate) async fn update(functions: Arc<Functions>, ctx: Ctx, input: PutInput) -> Result<ConfigOutput, FunctionError> {
+pub(crate) async fn update(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: PutInput,
+) -> Result<ConfigOutput, FunctionError> {
     set(&functions, &ctx, input, true).await
 }
 
-pub(crate) async fn get(functions: Arc<Functions>, ctx: Ctx, input: FunctionInput) -> Result<ConfigOutput, FunctionError> {
+pub(crate) async fn get(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: FunctionInput,
+) -> Result<ConfigOutput, FunctionError> {
     let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
     functions.find(&named)?;
     let config = functions.store().read(|tx| tx.get(&INVOKE_CONFIGS, &config_key(&named)))?;

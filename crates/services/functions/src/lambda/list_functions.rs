@@ -56,6 +56,8 @@ pub(crate) async fn list_functions(
         Ok::<(), FunctionError>(())
     })?;
     let last = page.last().filter(|_| more).map(|function| format!("{}:{}", function.name, function.version));
-    let shown = page.iter().map(|function| FunctionConfiguration::new(function, every_version, |arn| functions.layer_size(arn)));
+    let shown = page
+        .iter()
+        .map(|function| FunctionConfiguration::new(function, every_version, |arn| functions.layer_size(arn)));
     Ok(ListFunctionsOutput { functions: Some(shown.collect()), next_marker: last })
 }

@@ -172,7 +172,11 @@ pub(crate) fn document(policy: &Policy) -> String {
     json!({ "Version": "2012-10-17", "Id": "default", "Statement": statements }).to_string()
 }
 
-pub(crate) async fn get_policy(functions: Arc<Functions>, ctx: Ctx, input: FunctionInput) -> Result<GetPolicyOutput, FunctionError> {
+pub(crate) async fn get_policy(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: FunctionInput,
+) -> Result<GetPolicyOutput, FunctionError> {
     let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
     let policy = functions.store().read(|tx| {
         find(tx, &named)?;

@@ -141,7 +141,11 @@ pub(crate) fn lambda_time(milliseconds: i64) -> String {
 
 impl FunctionConfiguration {
     /// As the operations show it; `qualified` with the version in the ARN even of `$LATEST`.
-    pub(crate) fn new(function: &Function, qualified: bool, layer_sizes: impl Fn(&str) -> i64) -> FunctionConfiguration {
+    pub(crate) fn new(
+        function: &Function,
+        qualified: bool,
+        layer_sizes: impl Fn(&str) -> i64,
+    ) -> FunctionConfiguration {
         let arn = if qualified && function.version == LATEST {
             format!("{}:{LATEST}", function.arn())
         } else {
@@ -175,9 +179,10 @@ impl FunctionConfiguration {
                 ipv6_allowed_for_dual_stack: Some(vpc.ipv6_allowed_for_dual_stack.unwrap_or(false)),
             }),
             dead_letter_config: function.dead_letter.clone().filter(|config| config.target_arn.is_some()),
-            environment: function.environment.as_ref().map(|variables| EnvironmentResponse {
-                variables: Some(variables.iter().cloned().collect()),
-            }),
+            environment: function
+                .environment
+                .as_ref()
+                .map(|variables| EnvironmentResponse { variables: Some(variables.iter().cloned().collect()) }),
             kms_key_arn: function.kms_key.clone(),
             tracing_config: Some(function.tracing.clone()),
             revision_id: text(&function.revision),

@@ -19,11 +19,12 @@ pub(crate) struct TagResourceInput {
     tags: BTreeMap<String, String>,
 }
 
-fn change(
-    tx: &mut WriteTx<'_>,
-    named: &Named,
-    change: impl FnOnce(&mut Shared),
-) -> Result<(), FunctionError> {
+/// Event source mappings carry tags too.
+fn is_mapping(arn: &str) -> bool {
+    arn.contains(":event-source-mapping:")
+}
+
+fn change(tx: &mut WriteTx<'_>, named: &Named, change: impl FnOnce(&mut Shared)) -> Result<(), FunctionError> {
     find(tx, named)?;
     let key = (named.account.as_str(), named.region.as_str(), named.name.as_str());
     let mut shared = tx.get(&SHARED, &key)?.unwrap_or_default();
@@ -35,7 +36,18 @@ fn change(
     Ok(())
 }
 
-pub(crate) async fn tag_resource(functions: Arc<Functions>, ctx: Ctx, input: TagResourceInput) -> Result<(), FunctionError> {
+pub(crate) async fn tag_resource(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: TagResourceInput,
+) -> Result<(), FunctionError> {
+    if is_mapping(&input.resource) {
+        let change = move |tags: &mut Vec<(String, String)>| {
+            tags.retain(|(key, _)| !input.tags.contains_key(key));
+            tags.extend(input.tags.clone());
+        };
+        return Ok(functions.mappings.change_tags(&input.resource, change).await?);
+    }
     let named = Named::parse(&ctx, &input.resource, None)?;
     functions
         .store()
@@ -56,7 +68,15 @@ pub(crate) struct UntagResourceInput {
     tag_keys: Vec<String>,
 }
 
-pub(crate) async fn untag_resource(functions: Arc<Functions>, ctx: Ctx, input: UntagResourceInput) -> Result<(), FunctionError> {
+pub(crate) async fn untag_resource(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: UntagResourceInput,
+) -> Result<(), FunctionError> {
+    if is_mapping(&input.resource) {
+        let change = move |tags: &mut Vec<(String, String)>| tags.retain(|(key, _)| !input.tag_keys.contains(key));
+        return Ok(functions.mappings.change_tags(&input.resource, change).await?);
+    }
     let named = Named::parse(&ctx, &input.resource, None)?;
     functions
         .store()
@@ -76,10 +96,13 @@ pub(crate) struct ListTagsOutput {
     tags: Option<BTreeMap<String, String>>,
 }
 
-pub(crate) async fn list_tags(functions: Arc<Functions>, ctx: Ctx, input: ListTagsInput) -> Result<ListTagsOutput, FunctionError> {
-    // An event source mapping has no tags of its own yet; its ARN answers with none.
-    if input.resource.contains(":event-source-mapping:") {
-        return Ok(ListTagsOutput { tags: Some(BTreeMap::new()) });
+pub(crate) async fn list_tags(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: ListTagsInput,
+) -> Result<ListTagsOutput, FunctionError> {
+    if is_mapping(&input.resource) {
+        return Ok(ListTagsOutput { tags: Some(functions.mappings.tags(&input.resource)?.into_iter().collect()) });
     }
     let function = functions.named(&ctx, &input.resource, None)?;
     let shared = functions.shared(&function)?;
