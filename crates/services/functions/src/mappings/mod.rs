@@ -8,7 +8,7 @@ mod rules;
 pub(crate) mod shapes;
 pub(crate) mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ use super::{FunctionFacts, FunctionFinder, Mappings, batch, operations};
 const ACCOUNT: &str = "000000000000";
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:000000000000:jobs";
 
-fn ctx() -> Ctx {
+pub(crate) fn ctx() -> Ctx {
     let root = Principal::Root { account: ACCOUNT.to_owned() };
     Arc::new(RequestContext::internal(root, ACCOUNT, "eu-west-1", "http://localhost:4566"))
 }
@@ -47,7 +47,7 @@ impl FunctionCalls for Fake {
     }
 }
 
-struct Identities;
+pub(crate) struct Identities;
 
 #[async_trait]
 impl IdentityCalls for Identities {

@@ -3,6 +3,8 @@
 
 mod destinations;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

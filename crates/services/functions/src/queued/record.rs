@@ -35,7 +35,8 @@ impl Ending {
             let detail_type = format!("Lambda Function Invocation Result - {outcome}");
             told.extend(self.message(arn, self.record().to_string(), Vec::new(), detail_type));
         }
-        if let (false, Some(arn)) = (success, &self.settings.dead_letter) {
+        let letters = self.settings.dead_letter.as_ref().filter(|arn| !arn.is_empty());
+        if let (false, Some(arn)) = (success, letters) {
             let attributes = vec![
                 ("RequestID".to_owned(), "String".to_owned(), self.event.request_id.clone()),
                 ("ErrorCode".to_owned(), "Number".to_owned(), "200".to_owned()),
