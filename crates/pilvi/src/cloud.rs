@@ -113,6 +113,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let mut services = pilvi_identity::services(platform);
     services.push(pilvi_queues::service(platform)?);
     services.push(pilvi_tables::service(platform));
+    services.push(pilvi_logs::service(platform));
     let deliveries = Deliveries::new(platform)?;
     Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");
     let (functions, downloads) = pilvi_functions::service(platform, deliveries.clone()).await?;

@@ -1,0 +1,85 @@
+//! What other services ask of logs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pilvi_bus::calls::{AppendLogs, LogCalls};
+use pilvi_bus::{AccessRequest, ApiError, Ctx};
+
+use crate::core::{Logs, append, group_arn};
+use crate::errors::LogsError;
+use crate::state::{GROUPS, Group, STREAMS, Stream};
+
+/// The typed calls of logs.
+pub(crate) struct Calls(pub(crate) Arc<Logs>);
+
+impl Calls {
+    async fn may(&self, ctx: &Ctx, action: &'static str, resource: String) -> Result<(), ApiError> {
+        self.0.platform.bus.authorize(ctx, &AccessRequest::new(action, resource), None).await
+    }
+
+    async fn authorize(&self, ctx: &Ctx, request: &AppendLogs) -> Result<(), ApiError> {
+        let arn = group_arn(ctx, &request.group);
+        let (account, region) = (ctx.account.as_str(), ctx.region.as_str());
+        let (has_group, has_stream) = self.0.store().read(|tx| {
+            let group = tx.contains(&GROUPS, &(account, region, request.group.as_str()))?;
+            let stream = tx.contains(&STREAMS, &(account, region, request.group.as_str(), request.stream.as_str()))?;
+            Ok::<_, LogsError>((group, stream))
+        })?;
+        if !has_group {
+            self.may(ctx, "logs:CreateLogGroup", arn.clone()).await?;
+        }
+        let stream = format!("{arn}:log-stream:{}", request.stream);
+        if !has_stream {
+            self.may(ctx, "logs:CreateLogStream", stream.clone()).await?;
+        }
+        self.may(ctx, "logs:PutLogEvents", stream).await
+    }
+}
+
+#[async_trait]
+impl LogCalls for Calls {
+    async fn append(&self, ctx: &Ctx, request: AppendLogs) -> Result<(), ApiError> {
+        if let Err(problem) = self.authorize(ctx, &request).await {
+            if problem.code != "AccessDenied" {
+                return Err(problem);
+            }
+            // As on AWS there are no lines then; unlike there it is said, once for each group.
+            if self.0.refused.lock().insert(format!("{}/{}", ctx.account, request.group)) {
+                tracing::warn!(group = request.group, reason = problem.message, "log lines are dropped");
+            }
+            return Ok(());
+        }
+        let (account, region, now) = (ctx.account.clone(), ctx.region.clone(), self.0.now());
+        let events: Vec<(i64, String)> = request.lines.into_iter().map(|line| (line.timestamp, line.message)).collect();
+        let (group, stream) = (request.group, request.stream);
+        self.0
+            .store()
+            .write(move |tx| {
+                let group_key = (account.as_str(), region.as_str(), group.as_str());
+                if !tx.contains(&GROUPS, &group_key)? {
+                    tx.put(&GROUPS, &group_key, &Group::new(now))?;
+                }
+                let key = (account.as_str(), region.as_str(), group.as_str(), stream.as_str());
+                let mut record =
+                    tx.get(&STREAMS, &key)?.unwrap_or_else(|| Stream { created: now, ..Stream::default() });
+                append(tx, key, &mut record, &events, now)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+impl Group {
+    /// A group as it is made by default.
+    pub(crate) fn new(now: i64) -> Group {
+        Group {
+            created: now,
+            retention_days: None,
+            kms_key: None,
+            class: "STANDARD".to_owned(),
+            deletion_protection: false,
+            tags: Vec::new(),
+        }
+    }
+}
