@@ -120,8 +120,10 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     services.push(functions);
     let objects = pilvi_objects::Objects::new(platform, Arc::new(Outbox(deliveries.clone())));
     bus.wire_objects(Arc::new(pilvi_objects::calls::Calls(objects.clone())));
+    let (apis, gateway) = pilvi_apis::service(platform);
+    services.push(apis);
     bus.wire_services(services.clone());
-    Ok(Wired { services, deliveries, fronts: vec![downloads], fallback: objects.front() })
+    Ok(Wired { services, deliveries, fronts: vec![gateway, downloads], fallback: objects.front() })
 }
 
 /// Buckets' notices, as deliveries.

@@ -1,0 +1,101 @@
+//! Access logs: a line for each request, in the stage's format, into a log group.
+
+use std::sync::Arc;
+
+use pilvi_bus::calls::{AppendLogs, LogLine};
+use pilvi_bus::{Platform, Principal, RequestContext};
+
+use super::event::Call;
+
+/// What is known once the request was answered.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) length: u64,
+    pub(crate) integration_status: Option<u16>,
+    pub(crate) integration_error: Option<String>,
+    pub(crate) latency_ms: i64,
+}
+
+/// `$context.…` variables that a request alone decides ("Customize HTTP API access logs").
+pub(crate) fn request_variable(name: &str, call: &Call<'_>) -> Option<String> {
+    let text = match name {
+        "accountId" => call.account.to_owned(),
+        "apiId" => call.api.to_owned(),
+        "domainName" => call.domain.clone(),
+        "domainPrefix" => call.domain.split('.').next().unwrap_or_default().to_owned(),
+        "extendedRequestId" | "requestId" => call.request_id.clone(),
+        "httpMethod" => call.method.to_owned(),
+        "identity.sourceIp" => call.source_ip.clone(),
+        "identity.userAgent" => call.header("user-agent")?.to_owned(),
+        "path" => call.full_path.clone(),
+        "protocol" => call.protocol.to_owned(),
+        "requestTime" => call.clf_time(),
+        "requestTimeEpoch" => call.time.as_millisecond().to_string(),
+        "routeKey" => call.route_key.to_owned(),
+        "stage" => call.stage.to_owned(),
+        _ => return None,
+    };
+    Some(text)
+}
+
+fn variable(name: &str, call: &Call<'_>, answered: &Answered) -> String {
+    let known = match name {
+        "status" => Some(answered.status.to_string()),
+        "responseLength" => Some(answered.length.to_string()),
+        "responseLatency" | "integrationLatency" | "integration.latency" => Some(answered.latency_ms.to_string()),
+        "integrationStatus" | "integration.status" | "integration.integrationStatus" => {
+            answered.integration_status.map(|status| status.to_string())
+        }
+        "integrationErrorMessage" | "integration.error" | "error.message" => answered.integration_error.clone(),
+        _ => request_variable(name, call),
+    };
+    known.unwrap_or_else(|| "-".to_owned())
+}
+
+/// The line of a request.
+pub(crate) fn line(format: &str, call: &Call<'_>, answered: &Answered) -> String {
+    let mut line = String::new();
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once("$context.") {
+        line.push_str(before);
+        let end = after
+            .char_indices()
+            .find(|(_, letter)| !letter.is_ascii_alphanumeric() && *letter != '.')
+            .map_or(after.len(), |(place, _)| place);
+        let (name, left) = after.split_at(end);
+        let bare = name.trim_end_matches('.');
+        line.push_str(&variable(bare, call, answered));
+        line.push_str(name.get(bare.len()..).unwrap_or_default());
+        rest = left;
+    }
+    line.push_str(rest);
+    line
+}
+
+/// Writes a line to the destination, without holding up the request.
+pub(crate) fn write(
+    platform: &Platform,
+    account: &str,
+    region: &str,
+    api: &str,
+    stage: &str,
+    destination: &str,
+    line: String,
+) {
+    let Some((_, group)) = destination.split_once(":log-group:") else { return };
+    let request = AppendLogs {
+        group: group.trim_end_matches(":*").to_owned(),
+        stream: format!("{api}/{stage}"),
+        lines: vec![LogLine { timestamp: platform.clock.now_ms(), message: line }],
+    };
+    // API Gateway writes with a permission of its own, given when the stage was set up: as the account.
+    let root = Principal::Root { account: account.to_owned() };
+    let ctx = Arc::new(RequestContext::internal(root, account, region, &platform.settings.endpoint()));
+    let bus = platform.bus.clone();
+    tokio::spawn(async move {
+        let Ok(logs) = bus.logs() else { return };
+        if let Err(problem) = logs.append(&ctx, request).await {
+            tracing::warn!(%problem, "an access log line could not be written");
+        }
+    });
+}
