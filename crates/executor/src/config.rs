@@ -42,6 +42,8 @@ pub struct ExecutorConfig {
     pub idle_eviction: Duration,
     /// SDK policy.
     pub sdk: SdkPolicy,
+    /// Where fetched SDKs are kept.
+    pub sdk_folder: PathBuf,
     /// Most bytes of log that one invocation may write; the rest is dropped, and a line says so.
     pub max_log_bytes: usize,
     /// Told what takes long ("fetching the AWS SDK for Node…"), one line each.
@@ -53,8 +55,10 @@ pub struct ExecutorConfig {
 impl ExecutorConfig {
     /// Defaults, with the executor's files below `data`.
     pub fn new(data: impl Into<PathBuf>) -> Self {
+        let data = data.into();
         Self {
-            data: data.into(),
+            sdk_folder: data.join("sdk"),
+            data,
             tier: TierChoice::Auto,
             max_environments: 256,
             queue_timeout: Duration::from_secs(60),

@@ -17,6 +17,7 @@ use crate::process::{ExitReason, Spawner};
 use crate::report::{self, Status};
 use crate::result::{ErrorKind, InvokeResult, Outcome, Report};
 use crate::runtimes::{Interpreters, Shims};
+use crate::sdk::Sdks;
 use crate::spec::{FunctionSpec, Invocation};
 use crate::starter::{Start, Starter};
 use crate::tier::ProcessTier;
@@ -61,7 +62,7 @@ impl Executor {
         let environments = config.data.join("environments");
         // Left behind by a server that was killed.
         let _ = tokio::fs::remove_dir_all(&environments).await;
-        for folder in ["environments", "layers", "runtime", "sdk"] {
+        for folder in ["environments", "layers", "runtime"] {
             tokio::fs::create_dir_all(config.data.join(folder)).await.map_err(failed)?;
         }
         let config = ExecutorConfig { data: config.data.canonicalize().map_err(failed)?, ..config };
@@ -69,6 +70,7 @@ impl Executor {
         let starter = Arc::new(Starter {
             shims: Shims::install(&config.data).map_err(failed)?,
             interpreters: Interpreters::new(config.data.join("interpreters")),
+            sdks: Sdks::default(),
             spawner: Spawner::new().map_err(failed)?,
             tier: Box::new(ProcessTier),
             next_id: AtomicU64::new(1),

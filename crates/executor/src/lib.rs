@@ -25,6 +25,7 @@ mod report;
 mod result;
 mod runtime_api;
 mod runtimes;
+mod sdk;
 mod spec;
 mod starter;
 mod tier;

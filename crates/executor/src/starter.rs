@@ -19,6 +19,7 @@ use crate::pool::Pools;
 use crate::process::{ExitReason, Spawner};
 use crate::runtime_api;
 use crate::runtimes::{self, Facts, Family, Found, Interpreters, RuntimeName, Shims};
+use crate::sdk::Sdks;
 use crate::spec::FunctionSpec;
 use crate::tier::{Directories, Tier};
 
@@ -33,6 +34,7 @@ pub(crate) struct Starter {
     pub(crate) spawner: Spawner,
     pub(crate) shims: Shims,
     pub(crate) interpreters: Interpreters,
+    pub(crate) sdks: Sdks,
     pub(crate) next_id: AtomicU64,
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct Resolved {
     pub(crate) interpreter: Option<Found>,
     /// For the log: another version than the one asked for is used.
     pub(crate) note: Option<String>,
+    /// Where the SDK is that the function needs.
+    pub(crate) sdk: Option<PathBuf>,
 }
 
 /// A started environment, or why it is none.
@@ -58,7 +62,7 @@ impl Starter {
         let runtime =
             RuntimeName::parse(&spec.runtime).ok_or_else(|| ExecutorError::UnsupportedRuntime(spec.runtime.clone()))?;
         if matches!(runtime.family, Family::Provided | Family::Go) {
-            return Ok(Resolved { runtime, interpreter: None, note: None });
+            return Ok(Resolved { runtime, interpreter: None, note: None, sdk: None });
         }
         let (found, exact) = self.interpreters.choose(&spec.runtime, &runtime).await?;
         let note = (!exact).then(|| {
@@ -69,7 +73,9 @@ impl Starter {
                 found.path.display()
             )
         });
-        Ok(Resolved { runtime, interpreter: Some(found), note })
+        // Here and not when the environment starts: a fetch must not count as the function's own time.
+        let sdk = self.sdks.for_function(&self.config, &runtime, &found, &spec.code).await;
+        Ok(Resolved { runtime, interpreter: Some(found), note, sdk })
     }
 
     /// `INIT_START Runtime Version: …`
@@ -112,7 +118,6 @@ impl Starter {
             let _ = std::fs::remove_dir_all(&home);
             return Ok(Start::Exited(ExitReason::NotStarted(cause)));
         }
-        let sdk = self.sdk_for(spec, resolved, &directories).await;
         let credentials = spec.credentials.credentials().await;
         let credentials = credentials.map_err(|cause| ExecutorError::Credentials { name: spec.name.clone(), cause })?;
         let expires = credentials
@@ -127,7 +132,7 @@ impl Starter {
                 runtime: &resolved.runtime,
                 interpreter: resolved.interpreter.as_ref(),
                 shims: &self.shims,
-                sdk,
+                sdk: resolved.sdk.clone(),
                 directories,
                 api,
                 log_stream: output.stream(),
@@ -170,11 +175,6 @@ impl Starter {
                 Ok(Start::TimedOut)
             }
         }
-    }
-
-    /// Where the SDK that a function needs is.
-    async fn sdk_for(&self, _spec: &FunctionSpec, _resolved: &Resolved, _directories: &Directories) -> Option<PathBuf> {
-        None
     }
 }
 

@@ -213,9 +213,9 @@ fn check(kind: &Kind, input: &Val) -> Result<(), ApiError> {
             if key == "$default" || key.split_once(' ').is_some_and(|(_, path)| path.starts_with('/')) {
                 return Ok(());
             }
-            Err(bad_request(format!(
-                "The provided route key is not formatted properly for HTTP protocol. Format should be \"<HTTP METHOD> /<RESOURCE PATH>\" or \"$default\""
-            )))
+            let text = "The provided route key is not formatted properly for HTTP protocol. Format should be \"<HTTP METHOD> \
+                        /<RESOURCE PATH>\" or \"$default\"";
+            Err(bad_request(text))
         }
         _ => Ok(()),
     }

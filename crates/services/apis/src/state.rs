@@ -26,8 +26,9 @@ pub(crate) const RESOURCES: Table<(String, String, String, String, String), Reco
 /// API → (account, region): hosts name the API alone.
 pub(crate) const OWNERS: Table<String, (String, String)> = Table::new("apis.owner");
 /// (account, region, API, deployment) → the routes and integrations at that time, with their kinds and ids.
-pub(crate) const SNAPSHOTS: Table<(String, String, String, String), Vec<(String, String, Record)>> =
-    Table::new("apis.snapshot");
+pub(crate) const SNAPSHOTS: Table<(String, String, String, String), Vec<Snapped>> = Table::new("apis.snapshot");
+/// A resource of a deployment: its kind, its id, and what was said of it.
+pub(crate) type Snapped = (String, String, Record);
 
 impl Kept {
     pub(crate) fn from_val(value: Val) -> Kept {

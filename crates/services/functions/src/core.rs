@@ -41,6 +41,9 @@ impl Functions {
     pub async fn open(platform: &Platform, deliveries: Arc<Deliveries>) -> Result<Arc<Functions>, ExecutorError> {
         let data = &platform.settings.data;
         let mut config = ExecutorConfig::new(data.join("functions"));
+        if let Some(folder) = std::env::var_os("PILVI_SDK_DIR") {
+            config.sdk_folder = folder.into(); // shared by several clouds, as in tests
+        }
         config.hidden = vec![data.join("store"), data.join("blobs"), data.join("tls/ca.key")];
         Ok(Arc::new(Functions {
             executor: Executor::new(config).await?,

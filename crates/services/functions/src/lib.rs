@@ -87,8 +87,9 @@ pub async fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result
     platform.bus.wire_functions(Arc::new(calls::Calls(functions.clone())));
     queued::QueuedInvocations::register(platform, &deliveries, Arc::new(Facts(platform.store.clone())));
     let front = Arc::new(download::Downloads(platform.blobs.clone()));
-    let manifest = Manifest::new("lambda", functions.clone())
-        .resource_policies(Arc::new(Policies(functions.clone())))
+    let policies = Arc::new(Policies(functions.clone()));
+    let manifest = Manifest::new("lambda", functions)
+        .resource_policies(policies)
         .operation("CreateFunction", create_function::create_function, on("lambda:CreateFunction", |input| &input.function_name))
         .operation("GetFunction", get_function::get_function, qualified("lambda:GetFunction", |input| &input.function_name, |input| input.qualifier.as_deref()))
         .operation("GetFunctionConfiguration", get_function::get_function_configuration, qualified("lambda:GetFunctionConfiguration", |input| &input.function_name, |input| input.qualifier.as_deref()))

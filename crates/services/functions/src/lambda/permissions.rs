@@ -135,7 +135,7 @@ pub(crate) async fn remove_permission(
                 let text = format!("Statement {} is not found in resource policy.", input.statement_id);
                 FunctionError::Missing(text)
             };
-            let mut policy = tx.get(&POLICIES, &key)?.ok_or_else(|| no_policy())?;
+            let mut policy = tx.get(&POLICIES, &key)?.ok_or_else(no_policy)?;
             if input.revision_id.as_ref().is_some_and(|revision| *revision != policy.revision) {
                 return Err(FunctionError::Revision);
             }

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Packs each function of src/ into target/NAME.zip (or into the folder given).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+target=${1:-$here/target}
+mkdir -p "$target"
+for function in "$here"/src/*/; do
+  name=$(basename "$function")
+  (cd "$function" && python3 -m zipfile -c "$target/$name.zip" .)
+done

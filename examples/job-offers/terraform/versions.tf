@@ -1,0 +1,16 @@
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.0"
+    }
+  }
+}
+
+# Where the cloud is comes from AWS_ENDPOINT_URL, see `pilvi env`. Paths instead of hosts name the buckets, since not every
+# machine resolves BUCKET.localhost.
+provider "aws" {
+  region            = "eu-west-1"
+  s3_use_path_style = true
+}
