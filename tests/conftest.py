@@ -1,0 +1,162 @@
+"""A cloud for the tests: the built binary on a free port, with a data folder of its own, driven by real clients."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+REGION = "eu-west-1"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+
+
+class Cloud:
+    """A running cloud."""
+
+    def __init__(self, data, port=0):
+        self.data = data
+        self.start(port)
+
+    def start(self, port=0):
+        environment = dict(os.environ)
+        # SDKs that functions do not bring are fetched once for all tests.
+        environment["PILVI_SDK_DIR"] = str(ROOT / "target" / "e2e" / "sdk")
+        command = [os.environ["PILVI_BIN"], "start", "--port", str(port), "--data", str(self.data)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        self.log = []
+        for line in self.process.stderr:
+            self.log.append(line)
+            ready = re.search(r"ready at http://localhost:(\d+)", line)
+            if ready:
+                self.port = int(ready.group(1))
+                break
+        else:
+            raise AssertionError("the cloud did not start: " + "".join(self.log))
+        self.drain = subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=subprocess.DEVNULL)
+
+    @property
+    def url(self):
+        return f"http://localhost:{self.port}"
+
+    def client(self, service, key="test", secret="test", token=None, region=REGION):
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=region,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+        )
+
+    def environment(self):
+        return dict(
+            os.environ,
+            AWS_ENDPOINT_URL=self.url,
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+            AWS_DEFAULT_REGION=REGION,
+            AWS_REGION=REGION,
+            AWS_EC2_METADATA_DISABLED="true",
+        )
+
+    def aws(self, *arguments, **more):
+        """The output of the aws command line."""
+        command = ["aws", "--endpoint-url", self.url, *arguments]
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, **more)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        return done.stdout
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.drain.wait()
+
+    def stop(self):
+        self.process.terminate()
+        code = self.process.wait(timeout=20)
+        self.drain.wait()
+        return code
+
+    def role(self, name, *statements):
+        """A role for functions that may do what the statements say, and write logs."""
+        iam = self.client("iam")
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]
+        logs = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+        iam.attach_role_policy(RoleName=name, PolicyArn=logs)
+        if statements:
+            document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+            iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=document)
+        return role["Arn"]
+
+    def function(self, name, files, role, runtime="python3.11", **more):
+        """A function with this code."""
+        return self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime=runtime,
+            Handler=more.pop("Handler", "index.handler"),
+            Role=role,
+            Code={"ZipFile": package(files)},
+            **more,
+        )
+
+
+def package(files):
+    """A zip of texts by name; a tuple gives the mode too."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            mode, text = text if isinstance(text, tuple) else (0o644, text)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (0o100000 | mode) << 16
+            archive.writestr(entry, text)
+    return buffer.getvalue()
+
+
+def until(what, seconds=60):
+    """Waits until something is true, and gives what it gave."""
+    end = time.monotonic() + seconds
+    while True:
+        result = what()
+        if result:
+            return result
+        assert time.monotonic() < end, f"not within {seconds} s: {result!r}"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    """One cloud for the tests of a worker; each test uses names of its own."""
+    cloud = Cloud(tmp_path_factory.mktemp("cloud"))
+    yield cloud
+    assert cloud.stop() == 0
+
+
+@pytest.fixture
+def own_cloud(tmp_path):
+    """A cloud for one test alone."""
+    cloud = Cloud(tmp_path / "data")
+    yield cloud
+    if cloud.process.poll() is None:
+        cloud.stop()
+
+
+@pytest.fixture
+def name(request):
+    """A name that no other test uses."""
+    return re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40]
