@@ -130,14 +130,7 @@ fn within_one_account() {
         (session(), &other, &to_session, &other, &other, "allowed"),
         // The root user: only a deny of the resource reaches it.
         (Principal::root("aws", ACCOUNT), &json!([]), &none, &none, &none, "allowed"),
-        (
-            Principal::root("aws", ACCOUNT),
-            &json!([]),
-            &to(json!("*"), refuse),
-            &none,
-            &none,
-            "denied by resource",
-        ),
+        (Principal::root("aws", ACCOUNT), &json!([]), &to(json!("*"), refuse), &none, &none, "denied by resource"),
         // A deny with NotPrincipal exempts those who are named with their account.
         (
             user(),

@@ -204,7 +204,9 @@ fn check(kind: &Kind, input: &Val) -> Result<(), ApiError> {
         "Integration" => match text_of(input, "IntegrationType").as_str() {
             "AWS_PROXY" if input.get("IntegrationSubtype").is_none() => Ok(()),
             other => {
-                let text = format!("Pilvi does not implement this kind of {other} integration yet: only functions by AWS_PROXY.");
+                let text = format!(
+                    "Pilvi does not implement this kind of {other} integration yet: only functions by AWS_PROXY."
+                );
                 Err(ApiError::new("NotImplemented", 501, text))
             }
         },

@@ -11,8 +11,10 @@ const MOST: usize = 4096;
 /// Compiled policies.
 #[derive(Default)]
 pub(crate) struct Cache {
-    /// By name and text. `None`: the text is no policy, which grants nothing.
-    documents: HashMap<(String, String), Option<Arc<Policy>>>,
+    /// By name and then text, so that looking one up copies neither. `None`: the text is no policy, which grants nothing.
+    documents: HashMap<Box<str>, HashMap<Box<str>, Option<Arc<Policy>>>>,
+    /// How many there are in all.
+    kept: usize,
     /// What a user or role has attached, with the number of the state it was read from.
     attached: HashMap<(String, u8, String), (u64, Arc<Attached>)>,
 }
@@ -20,6 +22,8 @@ pub(crate) struct Cache {
 /// What decides for a user or role.
 #[derive(Default)]
 pub(crate) struct Attached {
+    /// The unique id; empty when there is no such user or role.
+    pub(crate) id: String,
     /// Inline and managed policies, its own and its groups'.
     pub(crate) policies: Vec<Arc<Policy>>,
     /// The permissions boundary.
@@ -30,15 +34,17 @@ pub(crate) struct Attached {
 
 impl Cache {
     pub(crate) fn document(&self, name: &str, text: &str) -> Option<Option<Arc<Policy>>> {
-        self.documents.get(&(name.to_owned(), text.to_owned())).cloned()
+        self.documents.get(name)?.get(text).cloned()
     }
 
     pub(crate) fn keep_document(&mut self, name: &str, text: &str) -> Option<Arc<Policy>> {
-        if self.documents.len() >= MOST {
+        if self.kept >= MOST {
             self.documents.clear();
+            self.kept = 0;
         }
         let compiled = Policy::load(name, text).ok().map(Arc::new);
-        self.documents.insert((name.to_owned(), text.to_owned()), compiled.clone());
+        let replaced = self.documents.entry(name.into()).or_default().insert(text.into(), compiled.clone());
+        self.kept += usize::from(replaced.is_none());
         compiled
     }
 

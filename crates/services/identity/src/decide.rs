@@ -33,10 +33,14 @@ impl Identity {
         request: &AccessRequest,
         resource_policy: Option<&str>,
     ) -> Result<(), ApiError> {
+        if let Some(key) = &ctx.access_key {
+            let service = request.action.split(':').next().unwrap_or_default();
+            self.note_use(key, service, &ctx.region);
+        }
         if self.mode() == IamMode::Off {
             return Ok(());
         }
-        let owner = request.resource_account().unwrap_or(&ctx.account);
+        let owner = owner(ctx, request);
         if resource_policy.is_none() && ctx.principal.is_root_of(owner) {
             return Ok(());
         }
@@ -92,19 +96,22 @@ impl Identity {
         let context = self.context(ctx, request, &attached);
         let trust = self.compiled(&role.arn, &role.role.trust);
         let identity: Vec<&Policy> = attached.policies.iter().map(|policy| &**policy).collect();
+        let session_policies = self.session_policies(&ctx.principal);
+        let session: Option<Vec<&Policy>> =
+            session_policies.as_ref().map(|policies| policies.iter().map(|policy| &**policy).collect());
         let resources = [&*request.resource];
         let asked = Request {
             principal: &asking,
             action: &request.action,
             resources: &resources,
-            resource_account: request.resource_account().unwrap_or_default(),
+            resource_account: owner(ctx, request),
             context: &context,
         };
         let policies = Policies {
             identity: &identity,
             resource: trust.as_deref(),
             boundary: attached.boundary.as_deref(),
-            session: None,
+            session: session.as_deref(),
             resource_must_allow: true,
         };
         let decision = evaluate(&asked, &policies);
@@ -147,16 +154,26 @@ impl Identity {
 
     /// What decides for a caller, compiled once per change of the identities.
     fn attached_to(&self, principal: &Principal) -> Result<Arc<Attached>, ApiError> {
-        let (account, kind, name) = match principal {
-            Principal::User { account, name, .. } => (account, Kind::User, name),
-            Principal::Role(role) => (&role.account, Kind::Role, &role.role),
+        let (account, kind, name, id) = match principal {
+            Principal::User { account, name, id, .. } => (account, Kind::User, name, id),
+            Principal::Role(role) => (&role.account, Kind::Role, &role.role, &role.role_id),
             Principal::FederatedUser { account, session, .. } => {
-                let issuer = session.issuer.as_deref().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default();
-                return self.attached(account, Kind::User, issuer);
+                let issuer = session.issuer.as_deref().unwrap_or_default();
+                if issuer.ends_with(":root") {
+                    // Root may do everything, so only the session's policies limit what it federates.
+                    let everything = self.compiled("root", EVERYTHING).into_iter().collect();
+                    return Ok(Arc::new(Attached { policies: everything, ..Attached::default() }));
+                }
+                return self.attached(account, Kind::User, issuer.rsplit('/').next().unwrap_or_default());
             }
             _ => return Ok(Arc::default()),
         };
-        self.attached(account, kind, name)
+        let attached = self.attached(account, kind, name)?;
+        // Another one of the same name was made meanwhile: old sessions have no part in what it may do.
+        if attached.id != *id {
+            return Ok(Arc::default());
+        }
+        Ok(attached)
     }
 
     pub(crate) fn attached(&self, account: &str, kind: Kind, name: &str) -> Result<Arc<Attached>, ApiError> {
@@ -172,7 +189,7 @@ impl Identity {
 
     fn gather(&self, tx: &ReadTx<'_>, account: &str, kind: Kind, name: &str) -> Result<Attached, IamError> {
         let Some(entity) = tx.get(&ENTITIES, &(account, kind.key(), name))? else { return Ok(Attached::default()) };
-        let mut attached = Attached { tags: entity.tags.clone(), ..Attached::default() };
+        let mut attached = Attached { id: entity.id.clone(), tags: entity.tags.clone(), ..Attached::default() };
         self.add_policies(tx, &entity, &mut attached.policies)?;
         for group in &entity.user.groups {
             if let Some(group) = tx.get(&ENTITIES, &(account, Kind::Group.key(), group.as_str()))? {
@@ -256,6 +273,19 @@ impl Identity {
             }
         }
         context
+    }
+}
+
+/// The policy of whom nothing limits.
+const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+/// The account that owns what is asked for. AWS's own resources (`arn:aws:iam::aws:policy/…`) are everybody's.
+fn owner<'a>(ctx: &'a RequestContext, request: &'a AccessRequest) -> &'a str {
+    let named = request.resource_account().filter(|account| account.bytes().all(|byte| byte.is_ascii_digit()));
+    match named {
+        Some(account) => account,
+        None if request.resource_account() == Some("aws") => ctx.principal.account(),
+        None => &ctx.account,
     }
 }
 

@@ -136,10 +136,7 @@ pub(crate) struct Calls(pub(crate) Arc<Identity>);
 impl IdentityCalls for Calls {
     async fn look_up_key(&self, access_key: &str) -> KeyLookup {
         match self.0.known_key(access_key) {
-            Ok(Some(credential)) => {
-                self.0.note_use(access_key, "N/A", "N/A");
-                return KeyLookup::Known(credential);
-            }
+            Ok(Some(credential)) => return KeyLookup::Known(credential),
             Ok(None) => {}
             Err(problem) => {
                 warn!(%problem, "an access key could not be looked up");

@@ -98,6 +98,17 @@ pub(crate) fn find(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ManagedPolicy>, 
     Ok(found.filter(|policy| policy.arn == arn))
 }
 
+/// Refuses what cannot be a permissions boundary, in the words of the operations that set one.
+pub(crate) fn check_boundary(tx: &ReadTx<'_>, arn: &str) -> Result<(), IamError> {
+    if PolicyArn::parse(arn).is_none() {
+        return Err(IamError::InvalidInput(format!("ARN {arn} is not valid.")));
+    }
+    match find(tx, arn)? {
+        Some(_) => Ok(()),
+        None => Err(IamError::NoSuchEntity(format!("Scope ARN: {arn} does not exist or is not attachable."))),
+    }
+}
+
 impl ManagedPolicy {
     /// The document of the default version.
     pub(crate) fn document(&self) -> &str {

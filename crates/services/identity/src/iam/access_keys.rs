@@ -224,8 +224,15 @@ pub(crate) async fn get_access_key_last_used(
     ctx: Ctx,
     input: GetAccessKeyLastUsedInput,
 ) -> Result<GetAccessKeyLastUsedOutput, IamError> {
-    let key =
-        identity.read(|tx| Ok(tx.get(&KEYS, &input.access_key_id)?))?.ok_or_else(|| missing(&input.access_key_id))?;
+    let key = identity.read(|tx| Ok(tx.get(&KEYS, &input.access_key_id)?))?;
+    let key = key.filter(|key| key.account == ctx.account).ok_or_else(|| {
+        // AWS does not tell a key of another account from one that does not exist.
+        let caller = ctx.principal.arn(&ctx.region);
+        let id = &input.access_key_id;
+        IamError::AccessDenied(format!(
+            "User: {caller} is not authorized to perform iam:GetAccessKeyLastUsed on resource: access key {id}"
+        ))
+    })?;
     let user = identity.read(|tx| entity(tx, &ctx.account, Kind::User, &key.user))?;
     let used = identity.last_use(&input.access_key_id)?;
     let (service_name, region) = used

@@ -28,6 +28,9 @@ async fn attach(identity: &Identity, ctx: &Ctx, kind: Kind, owner: String, arn: 
     identity
         .change(move |tx| {
             let mut changed = entity(tx, &account, kind, &owner)?;
+            if managed::PolicyArn::parse(&arn).is_none() {
+                return Err(IamError::Validation(format!("ARN {arn} is not valid.")));
+            }
             if managed::find(tx, &arn)?.is_none() {
                 return Err(IamError::NoSuchEntity(format!("Policy {arn} does not exist or is not attachable.")));
             }

@@ -18,7 +18,7 @@ async fn set(identity: &Identity, ctx: &Ctx, kind: Kind, owner: String, arn: Opt
             let name = changed.name.clone();
             match (&arn, &changed.boundary) {
                 (Some(arn), _) => {
-                    managed::find(tx, arn)?.ok_or_else(|| IamError::no_policy(arn))?;
+                    managed::check_boundary(tx, arn)?;
                 }
                 (None, None) => {
                     let text = format!("The {} {name} does not have a permissions boundary.", kind.word());

@@ -213,8 +213,8 @@ async fn change_membership(
     let account = ctx.account.clone();
     identity
         .change(move |tx| {
-            let group = entity(tx, &account, Kind::Group, &input.group_name)?.name.to_lowercase();
             let mut user = entity(tx, &account, Kind::User, &input.user_name)?;
+            let group = entity(tx, &account, Kind::Group, &input.group_name)?.name.to_lowercase();
             user.user.groups.retain(|name| *name != group);
             if member {
                 user.user.groups.push(group);

@@ -121,7 +121,10 @@ pub(crate) async fn get_policy(
 ) -> Result<PolicyOutput, IamError> {
     identity.read(|tx| {
         let policy = found(tx, &input.policy_arn)?;
-        Ok(PolicyOutput { policy: Some(full(&policy, uses(tx, &ctx.account, &policy.arn)?)) })
+        let mut shown = full(&policy, uses(tx, &ctx.account, &policy.arn)?);
+        // Here, and nowhere else, a policy without tags has an empty list of them.
+        shown.tags = Some(tags_out(&policy.tags));
+        Ok(PolicyOutput { policy: Some(shown) })
     })
 }
 

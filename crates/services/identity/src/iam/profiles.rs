@@ -136,7 +136,8 @@ async fn change_role(identity: &Identity, ctx: &Ctx, input: ProfileRoleInput, ad
                 return Err(IamError::quota("InstanceSessionsPerInstanceProfile", 1));
             }
             if !add && found.role.as_deref() != Some(&*role) {
-                return Err(IamError::no_entity(Kind::Role, &input.role_name));
+                let text = format!("Role {} in Instance Profile {} cannot be found.", input.role_name, found.name);
+                return Err(IamError::NoSuchEntity(text));
             }
             found.role = add.then_some(role);
             tx.put(&PROFILES, &(account.as_str(), found.name.to_lowercase().as_str()), &found)?;

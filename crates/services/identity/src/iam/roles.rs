@@ -72,7 +72,7 @@ pub(crate) async fn create_role(
             }
             check_principals(tx, &account, &trust)?;
             if let Some(arn) = &stored.boundary {
-                managed::find(tx, arn)?.ok_or_else(|| IamError::no_policy(arn))?;
+                managed::check_boundary(tx, arn)?;
                 let key = (account.as_str(), arn.as_str(), BOUNDARY, Kind::Role.key(), stored.name.as_str());
                 tx.put(&USES, &key, &())?;
             }

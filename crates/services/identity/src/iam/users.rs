@@ -75,7 +75,7 @@ pub(crate) async fn create_user(
                 return Err(IamError::entity_exists(Kind::User, &stored.name));
             }
             if let Some(arn) = &stored.boundary {
-                managed::find(tx, arn)?.ok_or_else(|| IamError::no_policy(arn))?;
+                managed::check_boundary(tx, arn)?;
                 let key = (account.as_str(), arn.as_str(), BOUNDARY, Kind::User.key(), stored.name.as_str());
                 tx.put(&USES, &key, &())?;
             }

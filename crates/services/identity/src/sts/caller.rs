@@ -22,10 +22,13 @@ pub(crate) struct GetCallerIdentityOutput {
 }
 
 pub(crate) async fn get_caller_identity(
-    _: Arc<Identity>,
+    identity: Arc<Identity>,
     ctx: Ctx,
     _: GetCallerIdentityInput,
 ) -> Result<GetCallerIdentityOutput, IamError> {
+    if let Some(key) = &ctx.access_key {
+        identity.note_use(key, "sts", &ctx.region);
+    }
     Ok(GetCallerIdentityOutput {
         user_id: Some(ctx.principal.id()),
         account: Some(ctx.account.clone()),
