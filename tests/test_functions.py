@@ -91,14 +91,14 @@ def test_timeout(cloud, name):
 
 def test_new_code_and_configuration_count_at_once(cloud, name):
     functions = cloud.client("lambda")
-    code = "import os\ndef handler(event, context):\n    return [%d, os.environ.get('A')]\n"
+    code = "import os\ndef handler(event, context):\n    return [%d, os.environ.get('WORD')]\n"
     cloud.function(name, {"index.py": code % 1}, cloud.role(name))
     functions.get_waiter("function_active_v2").wait(FunctionName=name)
     assert invoke(cloud, name)[1] == [1, None]
     functions.update_function_code(FunctionName=name, ZipFile=package({"index.py": code % 2}))
     functions.get_waiter("function_updated_v2").wait(FunctionName=name)
     assert invoke(cloud, name)[1] == [2, None]
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"A": "b"}})
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"WORD": "b"}})
     assert invoke(cloud, name)[1] == [2, "b"]
     assert functions.publish_version(FunctionName=name)["Version"] == "1"
     functions.update_function_code(FunctionName=name, ZipFile=package({"index.py": code % 3}))

@@ -66,12 +66,12 @@ def test_a_role_is_assumed_as_its_trust_policy_says(cloud, name):
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
     with pytest.raises(ClientError) as refused:
-        sts.assume_role(RoleArn=arn, RoleSessionName="s")
+        sts.assume_role(RoleArn=arn, RoleSessionName="me")
     assert code(refused) == "AccessDenied"
-    session = sts.assume_role(RoleArn=arn, RoleSessionName="s", ExternalId="42")["Credentials"]
+    session = sts.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="42")["Credentials"]
     key = (session["AccessKeyId"], session["SecretAccessKey"])
     caller = cloud.client("sts", *key, session["SessionToken"]).get_caller_identity()
-    assert caller["Arn"] == f"arn:aws:sts::000000000000:assumed-role/{name}/s"
+    assert caller["Arn"] == f"arn:aws:sts::000000000000:assumed-role/{name}/me"
     with pytest.raises(ClientError):
         cloud.client("sts", *key, "wrong token").get_caller_identity()
 

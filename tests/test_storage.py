@@ -97,11 +97,11 @@ def test_items(cloud, name):
     updated = tables.update_item(
         TableName=name,
         Key=key,
-        UpdateExpression="SET total = if_not_exists(total, :zero) + :one REMOVE even",
+        UpdateExpression="SET hits = if_not_exists(hits, :zero) + :one REMOVE even",
         ExpressionAttributeValues={":zero": {"N": "0"}, ":one": {"N": "1"}},
         ReturnValues="ALL_NEW",
     )
-    assert updated["Attributes"] == {**key, "total": {"N": "1"}}
+    assert updated["Attributes"] == {**key, "hits": {"N": "1"}}
 
 
 def test_logs_tail(cloud, name):
