@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use pilvi_bus::calls::{AppendLogs, LogCalls};
 use pilvi_bus::{AccessRequest, ApiError, Ctx};
 
-use crate::core::{Logs, append, group_arn};
+use crate::core::{Logs, append, group_arn, policy_arn};
 use crate::errors::LogsError;
 use crate::state::{GROUPS, Group, STREAMS, Stream};
 
@@ -27,7 +27,7 @@ impl Calls {
             Ok::<_, LogsError>((group, stream))
         })?;
         if !has_group {
-            self.may(ctx, "logs:CreateLogGroup", arn.clone()).await?;
+            self.may(ctx, "logs:CreateLogGroup", policy_arn(ctx, &request.group)).await?;
         }
         let stream = format!("{arn}:log-stream:{}", request.stream);
         if !has_stream {

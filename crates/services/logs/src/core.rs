@@ -99,6 +99,12 @@ pub(crate) fn group_arn(ctx: &RequestContext, name: &str) -> String {
     ctx.arn("logs", format!("log-group:{name}")).to_string()
 }
 
+/// What policies name for an action on a group: the group's ARN as of any of its streams. A policy that ends in `NAME:*` allows
+/// it, one that ends in `NAME` does not.
+pub(crate) fn policy_arn(ctx: &RequestContext, name: &str) -> String {
+    format!("{}:log-stream:", group_arn(ctx, name))
+}
+
 pub(crate) fn group(tx: &ReadTx<'_>, account: &str, region: &str, name: &str) -> Result<Group, LogsError> {
     tx.get(&GROUPS, &(account, region, name))?.ok_or(LogsError::NoGroup)
 }
@@ -128,7 +134,9 @@ pub(crate) fn append(
         stream.first = Some(stream.first.map_or(*timestamp, |first| first.min(*timestamp)));
         stream.last = Some(stream.last.map_or(*timestamp, |last| last.max(*timestamp)));
     }
-    stream.last_ingestion = Some(now);
+    if !events.is_empty() {
+        stream.last_ingestion = Some(now);
+    }
     tx.put(&STREAMS, &key, stream)?;
     Ok(())
 }

@@ -47,7 +47,12 @@ pub(crate) const STREAMS: Table<StreamKey, Stream> = Table::new("logs.stream");
 /// (account, region, group, stream, timestamp, number) → event: a stream's events in the order of time.
 pub(crate) const EVENTS: Table<EventKey, Event> = Table::new("logs.event");
 
-/// An event's id: its timestamp and number, in the 56 digits that CloudWatch's ids have.
-pub(crate) fn event_id(timestamp: i64, number: u64) -> String {
-    format!("{timestamp:020}{number:036}")
+/// An event's id, in the 56 digits that CloudWatch's ids have: its time, its stream and its number there. Clients that follow a
+/// group tell events apart by it.
+pub(crate) fn event_id(timestamp: i64, stream: &str, number: u64) -> String {
+    // FNV-1a: any hash that stays the same over restarts will do.
+    let stream = stream
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{timestamp:020}{stream:020}{number:016}")
 }

@@ -115,7 +115,7 @@ pub(crate) async fn filter_log_events(
                     timestamp: Some(time),
                     message: Some(event.message),
                     ingestion_time: Some(event.ingested),
-                    event_id: Some(event_id(time, number)),
+                    event_id: Some(event_id(time, &stream, number)),
                 };
                 found.push((place, shown));
                 taken += 1;

@@ -193,6 +193,13 @@ pub(crate) struct AssociateKmsKeyInput {
     resource_identifier: Option<String>,
 }
 
+impl AssociateKmsKeyInput {
+    /// The group, by name or ARN.
+    pub(crate) fn group(&self) -> &str {
+        self.log_group_name.as_deref().or(self.resource_identifier.as_deref()).unwrap_or("*")
+    }
+}
+
 pub(crate) async fn associate_kms_key(logs: Arc<Logs>, ctx: Ctx, input: AssociateKmsKeyInput) -> Result<(), LogsError> {
     let name = crate::core::named(input.log_group_name.as_ref(), input.resource_identifier.as_ref())?;
     change(&logs, &ctx, name, move |group| group.kms_key = Some(input.kms_key_id.clone())).await
@@ -204,6 +211,13 @@ pub(crate) async fn associate_kms_key(logs: Arc<Logs>, ctx: Ctx, input: Associat
 pub(crate) struct DisassociateKmsKeyInput {
     log_group_name: Option<String>,
     resource_identifier: Option<String>,
+}
+
+impl DisassociateKmsKeyInput {
+    /// The group, by name or ARN.
+    pub(crate) fn group(&self) -> &str {
+        self.log_group_name.as_deref().or(self.resource_identifier.as_deref()).unwrap_or("*")
+    }
 }
 
 pub(crate) async fn disassociate_kms_key(
@@ -219,7 +233,7 @@ pub(crate) async fn disassociate_kms_key(
 #[derive(Shape)]
 #[shape(rename_all = "camelCase")]
 pub(crate) struct PutLogGroupDeletionProtectionInput {
-    log_group_identifier: String,
+    pub(crate) log_group_identifier: String,
     deletion_protection_enabled: bool,
 }
 
