@@ -12,12 +12,15 @@ const MOST: usize = 4096;
 #[derive(Default)]
 pub(crate) struct Cache {
     /// By name and then text, so that looking one up copies neither. `None`: the text is no policy, which grants nothing.
-    documents: HashMap<Box<str>, HashMap<Box<str>, Option<Arc<Policy>>>>,
+    documents: HashMap<Box<str>, HashMap<Box<str>, Compiled>>,
     /// How many there are in all.
     kept: usize,
     /// What a user or role has attached, with the number of the state it was read from.
     attached: HashMap<(String, u8, String), (u64, Arc<Attached>)>,
 }
+
+/// A text that was compiled; `None`: it is no policy.
+type Compiled = Option<Arc<Policy>>;
 
 /// What decides for a user or role.
 #[derive(Default)]
