@@ -20,6 +20,9 @@ use crate::admin::Admin;
 /// What a reset deletes of the data folder; the rest (TLS, fetched SDKs) is no user's data.
 const STATE: [&str; 3] = ["store", "blobs", "code"];
 
+/// How often files that nobody refers to are looked for.
+const SWEEP: std::time::Duration = std::time::Duration::from_secs(600);
+
 /// A running cloud.
 pub(crate) struct Cloud {
     platform: Platform,
@@ -57,6 +60,7 @@ impl Cloud {
             background.spawn(async move { service.run(shutdown).await });
         }
         background.spawn(wired.deliveries.run(platform.shutdown.clone()));
+        background.spawn(sweep_blobs(platform.clone()));
         let admin = Arc::new(Admin::new(platform.clone(), reset));
         // The services' own fronts first: the code of functions lies below the admin's pages.
         let mut fronts = wired.fronts;
@@ -89,6 +93,19 @@ impl Cloud {
             remove(&folder).with_context(|| format!("cannot delete {}", folder.display()))?;
         }
         Ok(())
+    }
+}
+
+/// Deletes the files that nobody refers to any more, every now and then.
+async fn sweep_blobs(platform: Platform) {
+    loop {
+        tokio::select! {
+            () = platform.shutdown.cancelled() => return,
+            () = platform.clock.sleep(SWEEP) => {}
+        }
+        if let Err(problem) = platform.blobs.sweep(&platform.store).await {
+            tracing::warn!(%problem, "files that nobody refers to could not be deleted");
+        }
     }
 }
 

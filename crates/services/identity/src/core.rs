@@ -144,6 +144,17 @@ pub(crate) fn entity(tx: &ReadTx<'_>, account: &str, kind: Kind, name: &str) -> 
     found.ok_or_else(|| IamError::no_entity(kind, name))
 }
 
+/// Refuses to change a service-linked role, which is its service's.
+pub(crate) fn check_modifiable(entity: &Entity) -> Result<(), IamError> {
+    if entity.role.linked_to.is_none() {
+        return Ok(());
+    }
+    let name = &entity.name;
+    Err(IamError::Unmodifiable(format!(
+        "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+    )))
+}
+
 /// Stores a role, user or group under its name.
 pub(crate) fn save(tx: &mut WriteTx<'_>, account: &str, entity: &Entity) -> Result<(), IamError> {
     tx.put(&ENTITIES, &(account, entity.kind.key(), entity.name.to_lowercase().as_str()), entity)?;

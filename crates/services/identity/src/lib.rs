@@ -27,8 +27,11 @@ pub use core::Identity;
 pub use errors::IamError;
 
 use crate::core::iam_arn;
-use iam::{access_keys, account, attached, boundaries, groups, inline, policies, profiles, roles, users};
-use sts::{assume_role, caller, tokens};
+use iam::{
+    absent, access_keys, account, attached, boundaries, details, groups, inline, linked, oidc, passwords, policies,
+    profiles, rename, report, roles, saml, simulate, users,
+};
+use sts::{assume_role, caller, decode, tokens};
 
 /// An action on the role, user, … of this name; its path is not known before it is looked up, so the default one stands.
 fn on<I: 'static>(action: &'static str, word: &'static str, name: fn(&I) -> &str) -> Access<I> {
@@ -64,6 +67,11 @@ fn sts(identity: Arc<Identity>) -> Arc<dyn Service> {
         .operation("GetAccessKeyInfo", caller::get_access_key_info, Access::any("sts:GetAccessKeyInfo"))
         // The role's trust policy decides together with the caller's own: see the operation.
         .operation("AssumeRole", assume_role::assume_role, Access::public())
+        .operation(
+            "DecodeAuthorizationMessage",
+            decode::decode_authorization_message,
+            Access::any("sts:DecodeAuthorizationMessage"),
+        )
         .operation("GetSessionToken", tokens::get_session_token, Access::public())
         .operation("GetFederationToken", tokens::get_federation_token, Access::any("sts:GetFederationToken"))
         .into_service()
@@ -150,6 +158,56 @@ fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
         .operation("DeleteAccountAlias", account::delete_account_alias, Access::any("iam:DeleteAccountAlias"))
         .operation("ListAccountAliases", account::list_account_aliases, Access::any("iam:ListAccountAliases"))
         .operation("GetAccountSummary", account::get_account_summary, Access::any("iam:GetAccountSummary"))
+        .operation("UpdateUser", rename::update_user, on("iam:UpdateUser", "user", |input| &input.user_name))
+        .operation("UpdateGroup", rename::update_group, on("iam:UpdateGroup", "group", |input| &input.group_name))
+        .operation("CreateLoginProfile", passwords::create_login_profile, on_user("iam:CreateLoginProfile", |input| input.user_name.as_deref()))
+        .operation("GetLoginProfile", passwords::get_login_profile, on_user("iam:GetLoginProfile", |input| input.user_name.as_deref()))
+        .operation("UpdateLoginProfile", passwords::update_login_profile, on("iam:UpdateLoginProfile", "user", |input| &input.user_name))
+        .operation("DeleteLoginProfile", passwords::delete_login_profile, on_user("iam:DeleteLoginProfile", |input| input.user_name.as_deref()))
+        .operation("ChangePassword", passwords::change_password, on_user("iam:ChangePassword", |_| None))
+        .operation("UpdateAccountPasswordPolicy", passwords::update_account_password_policy, Access::any("iam:UpdateAccountPasswordPolicy"))
+        .operation("GetAccountPasswordPolicy", passwords::get_account_password_policy, Access::any("iam:GetAccountPasswordPolicy"))
+        .operation("DeleteAccountPasswordPolicy", passwords::delete_account_password_policy, Access::any("iam:DeleteAccountPasswordPolicy"))
+        .operation("GenerateCredentialReport", report::generate_credential_report, Access::any("iam:GenerateCredentialReport"))
+        .operation("GetCredentialReport", report::get_credential_report, Access::any("iam:GetCredentialReport"))
+        .operation("GetAccountAuthorizationDetails", details::get_account_authorization_details, Access::any("iam:GetAccountAuthorizationDetails"))
+        .operation("SimulateCustomPolicy", simulate::custom, Access::any("iam:SimulateCustomPolicy"))
+        .operation("SimulatePrincipalPolicy", simulate::principal, on_arn("iam:SimulatePrincipalPolicy", |input| &input.policy_source_arn))
+        .operation("GetContextKeysForCustomPolicy", simulate::custom_keys, Access::any("iam:GetContextKeysForCustomPolicy"))
+        .operation("GetContextKeysForPrincipalPolicy", simulate::principal_keys, on_arn("iam:GetContextKeysForPrincipalPolicy", |input| &input.policy_source_arn))
+        .operation("CreateServiceLinkedRole", linked::create, Access::to(|input: &linked::CreateInput, ctx: &RequestContext| {
+            let role = iam_arn(ctx, "role", &format!("/aws-service-role/{}/", input.service), "*");
+            vec![AccessRequest::new("iam:CreateServiceLinkedRole", role).with("iam:AWSServiceName", &input.service)]
+        }))
+        .operation("DeleteServiceLinkedRole", linked::delete, on("iam:DeleteServiceLinkedRole", "role", |input| &input.role_name))
+        .operation("GetServiceLinkedRoleDeletionStatus", linked::deletion_status, Access::any("iam:GetServiceLinkedRoleDeletionStatus"))
+        .operation("CreateOpenIDConnectProvider", oidc::create, Access::any("iam:CreateOpenIDConnectProvider"))
+        .operation("GetOpenIDConnectProvider", oidc::get, on_arn("iam:GetOpenIDConnectProvider", |input| &input.arn))
+        .operation("DeleteOpenIDConnectProvider", oidc::delete, on_arn("iam:DeleteOpenIDConnectProvider", |input| &input.arn))
+        .operation("AddClientIDToOpenIDConnectProvider", oidc::add_client, on_arn("iam:AddClientIDToOpenIDConnectProvider", |input| &input.arn))
+        .operation("RemoveClientIDFromOpenIDConnectProvider", oidc::remove_client, on_arn("iam:RemoveClientIDFromOpenIDConnectProvider", |input| &input.arn))
+        .operation("UpdateOpenIDConnectProviderThumbprint", oidc::update_thumbprint, on_arn("iam:UpdateOpenIDConnectProviderThumbprint", |input| &input.arn))
+        .operation("TagOpenIDConnectProvider", oidc::tag, on_arn("iam:TagOpenIDConnectProvider", |input| &input.arn))
+        .operation("UntagOpenIDConnectProvider", oidc::untag, on_arn("iam:UntagOpenIDConnectProvider", |input| &input.arn))
+        .operation("ListOpenIDConnectProviderTags", oidc::list_tags, on_arn("iam:ListOpenIDConnectProviderTags", |input| &input.arn))
+        .operation("ListOpenIDConnectProviders", oidc::list, Access::any("iam:ListOpenIDConnectProviders"))
+        .operation("CreateSAMLProvider", saml::create, on("iam:CreateSAMLProvider", "saml-provider", |input| &input.name))
+        .operation("GetSAMLProvider", saml::get, on_arn("iam:GetSAMLProvider", |input| &input.arn))
+        .operation("UpdateSAMLProvider", saml::update, on_arn("iam:UpdateSAMLProvider", |input| &input.arn))
+        .operation("DeleteSAMLProvider", saml::delete, on_arn("iam:DeleteSAMLProvider", |input| &input.arn))
+        .operation("TagSAMLProvider", saml::tag, on_arn("iam:TagSAMLProvider", |input| &input.arn))
+        .operation("UntagSAMLProvider", saml::untag, on_arn("iam:UntagSAMLProvider", |input| &input.arn))
+        .operation("ListSAMLProviderTags", saml::list_tags, on_arn("iam:ListSAMLProviderTags", |input| &input.arn))
+        .operation("ListSAMLProviders", saml::list, Access::any("iam:ListSAMLProviders"))
+        .operation("TagInstanceProfile", profiles::tag_instance_profile, on("iam:TagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("UntagInstanceProfile", profiles::untag_instance_profile, on("iam:UntagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("ListInstanceProfileTags", profiles::list_instance_profile_tags, on("iam:ListInstanceProfileTags", "instance-profile", |input| &input.instance_profile_name))
+        .operation("ListMFADevices", absent::mfa_devices, on_user("iam:ListMFADevices", |input| input.user_name.as_deref()))
+        .operation("ListSSHPublicKeys", absent::ssh_keys, on_user("iam:ListSSHPublicKeys", |input| input.user_name.as_deref()))
+        .operation("ListSigningCertificates", absent::certificates, on_user("iam:ListSigningCertificates", |input| input.user_name.as_deref()))
+        .operation("ListServiceSpecificCredentials", absent::service_credentials, on_user("iam:ListServiceSpecificCredentials", |input| input.user_name.as_deref()))
+        .operation("ListVirtualMFADevices", absent::virtual_mfa_devices, Access::any("iam:ListVirtualMFADevices"))
+        .operation("ListServerCertificates", absent::server_certificates, Access::any("iam:ListServerCertificates"))
         .background(Identity::keep_house)
         .into_service()
 }

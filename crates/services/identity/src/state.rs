@@ -189,6 +189,21 @@ pub(crate) struct PasswordPolicy {
     pub(crate) hard_expiry: Option<bool>,
 }
 
+/// An OpenID Connect or SAML provider: a record that trust policies name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Provider {
+    pub(crate) arn: String,
+    pub(crate) created: i64,
+    pub(crate) tags: Tags,
+    /// OIDC: the URL without its scheme.
+    pub(crate) url: String,
+    pub(crate) clients: Vec<String>,
+    pub(crate) thumbprints: Vec<String>,
+    /// SAML: the metadata document.
+    pub(crate) metadata: String,
+    pub(crate) uuid: String,
+}
+
 /// (account, kind, name) → role, user or group.
 pub(crate) const ENTITIES: Table<(String, u8, String), Entity> = Table::new("identity.entity");
 /// (account, name) → customer managed policy.
@@ -205,6 +220,9 @@ pub(crate) const SESSIONS: Table<String, SessionKey> = Table::new("identity.sess
 pub(crate) const LAST_USED: Table<String, (i64, String, String)> = Table::new("identity.last_used");
 /// account → what it has once.
 pub(crate) const ACCOUNTS: Table<String, Account> = Table::new("identity.account");
+/// (account, ARN) → identity provider.
+pub(crate) const PROVIDERS: Table<(String, String), Provider> = Table::new("identity.provider");
+
 /// How an entity uses a policy, as the element of keys.
 pub(crate) const ATTACHED: u8 = 0;
 /// See [`ATTACHED`].

@@ -1,5 +1,8 @@
 //! The services as the bus calls them.
 
+mod families;
+mod sessions;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 

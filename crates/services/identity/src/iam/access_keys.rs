@@ -84,20 +84,12 @@ fn missing(id: &str) -> IamError {
     IamError::NoSuchEntity(format!("The Access Key with id {id} cannot be found."))
 }
 
-/// The user of a key where the request does not name one: the key's own, as for root.
-fn owner(identity: &Identity, ctx: &Ctx, name: Option<&str>, id: &str) -> Result<String, IamError> {
-    if name.is_none() && !matches!(ctx.principal, pilvi_bus::Principal::User { .. }) {
-        return Ok(identity.read(|tx| Ok(tx.get(&KEYS, id)?))?.ok_or_else(|| missing(id))?.user);
-    }
-    named_user(ctx, name)
-}
-
 pub(crate) async fn delete_access_key(
     identity: Arc<Identity>,
     ctx: Ctx,
     input: DeleteAccessKeyInput,
 ) -> Result<(), IamError> {
-    let name = owner(&identity, &ctx, input.user_name.as_deref(), &input.access_key_id)?;
+    let name = named_user(&ctx, input.user_name.as_deref())?;
     let (account, id) = (ctx.account.clone(), input.access_key_id);
     identity
         .change(move |tx| {
@@ -127,7 +119,7 @@ pub(crate) async fn update_access_key(
     ctx: Ctx,
     input: UpdateAccessKeyInput,
 ) -> Result<(), IamError> {
-    let name = owner(&identity, &ctx, input.user_name.as_deref(), &input.access_key_id)?.to_lowercase();
+    let name = named_user(&ctx, input.user_name.as_deref())?.to_lowercase();
     let account = ctx.account.clone();
     identity
         .change(move |tx| {

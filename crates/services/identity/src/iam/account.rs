@@ -7,9 +7,9 @@ use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 use pilvi_store::Range;
 
-use crate::core::{Identity, entities};
+use crate::core::Identity;
 use crate::errors::IamError;
-use crate::state::{ACCOUNTS, Kind, POLICIES, PROFILES};
+use crate::state::{ACCOUNTS, ENTITIES, Kind, POLICIES, PROFILES, PROVIDERS};
 
 /// An alias.
 #[derive(Shape)]
@@ -77,36 +77,57 @@ pub(crate) async fn get_account_summary(
     ctx: Ctx,
     (): (),
 ) -> Result<GetAccountSummaryOutput, IamError> {
-    let count = |kind: Kind| -> Result<i64, IamError> {
-        let entities = identity.read(|tx| entities(tx, &ctx.account, kind))?;
-        Ok(i64::try_from(entities.len()).unwrap_or(i64::MAX))
-    };
-    let (policies, profiles) = identity.read(|tx| {
-        let policies = tx.keys(&POLICIES, Range::prefix(&(ctx.account.as_str(),))).count();
-        let profiles = tx.keys(&PROFILES, Range::prefix(&(ctx.account.as_str(),))).count();
-        Ok((policies, profiles))
-    })?;
+    let account = ctx.account.as_str();
     let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (entities, policies, versions, profiles, providers) = identity.read(|tx| {
+        let mut counts = [0; 3];
+        for (count, kind) in counts.iter_mut().zip([Kind::User, Kind::Group, Kind::Role]) {
+            *count = whole(tx.keys(&ENTITIES, Range::prefix(&(account, kind.key()))).count());
+        }
+        let (mut policies, mut versions) = (0, 0);
+        for entry in tx.range(&POLICIES, Range::prefix(&(account,))) {
+            policies += 1;
+            versions += whole(entry?.1.versions.len());
+        }
+        let profiles = whole(tx.keys(&PROFILES, Range::prefix(&(account,))).count());
+        let providers = whole(tx.keys(&PROVIDERS, Range::prefix(&(account,))).count());
+        Ok((counts, policies, versions, profiles, providers))
+    })?;
+    let [users, groups, roles] = entities;
     let entries = [
-        ("Users", count(Kind::User)?),
-        ("UsersQuota", 5000),
-        ("Groups", count(Kind::Group)?),
-        ("GroupsQuota", 300),
-        ("Roles", count(Kind::Role)?),
-        ("RolesQuota", 1000),
-        ("Policies", whole(policies)),
-        ("PoliciesQuota", 1500),
-        ("InstanceProfiles", whole(profiles)),
-        ("InstanceProfilesQuota", 1000),
         ("AccessKeysPerUserQuota", 2),
+        ("AccountAccessKeysPresent", 0),
+        ("AccountMFAEnabled", 0),
+        ("AccountPasswordPresent", 1),
+        ("AccountSigningCertificatesPresent", 0),
+        ("AssumeRolePolicySizeQuota", 2048),
         ("AttachedPoliciesPerGroupQuota", 10),
         ("AttachedPoliciesPerRoleQuota", 10),
         ("AttachedPoliciesPerUserQuota", 10),
+        ("GlobalEndpointTokenVersion", 1),
         ("GroupPolicySizeQuota", 5120),
+        ("Groups", groups),
         ("GroupsPerUserQuota", 10),
+        ("GroupsQuota", 300),
+        ("InstanceProfiles", profiles),
+        ("InstanceProfilesQuota", 1000),
+        ("MFADevices", 0),
+        ("MFADevicesInUse", 0),
+        ("Policies", policies),
+        ("PoliciesQuota", 1500),
         ("PolicySizeQuota", 6144),
+        ("PolicyVersionsInUse", versions),
+        ("PolicyVersionsInUseQuota", 10_000),
+        ("Providers", providers),
+        ("RolePolicySizeQuota", 10_240),
+        ("Roles", roles),
+        ("RolesQuota", 1000),
+        ("ServerCertificates", 0),
+        ("ServerCertificatesQuota", 20),
+        ("SigningCertificatesPerUserQuota", 2),
         ("UserPolicySizeQuota", 2048),
-        ("AssumeRolePolicySizeQuota", 2048),
+        ("Users", users),
+        ("UsersQuota", 5000),
         ("VersionsPerPolicyQuota", 5),
     ];
     let summary_map = entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

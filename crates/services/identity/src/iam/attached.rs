@@ -6,7 +6,7 @@ use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 
 use super::shapes::AttachedPolicy;
-use crate::core::{Identity, entity, save};
+use crate::core::{Identity, check_modifiable, entity, save};
 use crate::errors::IamError;
 use crate::managed;
 use crate::page::page;
@@ -28,6 +28,7 @@ async fn attach(identity: &Identity, ctx: &Ctx, kind: Kind, owner: String, arn: 
     identity
         .change(move |tx| {
             let mut changed = entity(tx, &account, kind, &owner)?;
+            check_modifiable(&changed)?;
             if managed::PolicyArn::parse(&arn).is_none() {
                 return Err(IamError::Validation(format!("ARN {arn} is not valid.")));
             }
@@ -60,6 +61,7 @@ async fn detach(identity: &Identity, ctx: &Ctx, kind: Kind, owner: String, arn: 
     identity
         .change(move |tx| {
             let mut changed = entity(tx, &account, kind, &owner)?;
+            check_modifiable(&changed)?;
             if !changed.attached.contains(&arn) {
                 return Err(IamError::NoSuchEntity(format!("Policy {arn} was not found.")));
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 
-use crate::core::{Identity, entity, save};
+use crate::core::{Identity, check_modifiable, entity, save};
 use crate::errors::IamError;
 use crate::managed;
 use crate::state::{BOUNDARY, Kind, USES};
@@ -15,6 +15,7 @@ async fn set(identity: &Identity, ctx: &Ctx, kind: Kind, owner: String, arn: Opt
     identity
         .change(move |tx| {
             let mut changed = entity(tx, &account, kind, &owner)?;
+            check_modifiable(&changed)?;
             let name = changed.name.clone();
             match (&arn, &changed.boundary) {
                 (Some(arn), _) => {

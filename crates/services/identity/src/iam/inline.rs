@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 
-use crate::core::{Identity, entity};
+use crate::core::{Identity, check_modifiable, entity};
 use crate::documents::{check_identity, encoded, size};
 use crate::errors::IamError;
 use crate::page::page;
@@ -38,6 +38,7 @@ async fn put(
 ) -> Result<(), IamError> {
     check_identity(&document)?;
     let change = move |entity: &mut crate::state::Entity| {
+        check_modifiable(entity)?;
         entity.inline.retain(|(old, _)| *old != name);
         entity.inline.push((name.clone(), document.clone()));
         entity.inline.sort();
@@ -64,6 +65,7 @@ fn missing(kind: Kind, name: &str) -> IamError {
 
 async fn delete(identity: &Identity, ctx: &Ctx, kind: Kind, owner: String, name: String) -> Result<(), IamError> {
     let change = move |entity: &mut crate::state::Entity| {
+        check_modifiable(entity)?;
         let before = entity.inline.len();
         entity.inline.retain(|(policy, _)| *policy != name);
         if entity.inline.len() == before { Err(missing(kind, &name)) } else { Ok(()) }

@@ -21,7 +21,7 @@ const MOST_VERSIONS: usize = 5;
 const MOST_CHARACTERS: usize = 6144;
 
 /// How many entities have a policy attached, and as their boundary.
-fn uses(tx: &ReadTx<'_>, account: &str, arn: &str) -> Result<(i64, i64), IamError> {
+pub(crate) fn uses(tx: &ReadTx<'_>, account: &str, arn: &str) -> Result<(i64, i64), IamError> {
     let count = |how: u8| -> Result<i64, IamError> {
         let mut count = 0;
         for key in tx.keys(&USES, Range::prefix(&(account, arn, how))) {
@@ -240,6 +240,11 @@ impl PolicyVersion {
             create_date: Some(stamp(version.created)),
         }
     }
+
+    /// As GetPolicyVersion shows it.
+    pub(crate) fn with_document(policy: &ManagedPolicy, version: &Version) -> PolicyVersion {
+        PolicyVersion { document: Some(encoded(&version.document)), ..PolicyVersion::listed(policy, version) }
+    }
 }
 
 /// What CreatePolicyVersion takes.
@@ -290,10 +295,20 @@ pub(crate) struct VersionInput {
     version_id: String,
 }
 
+fn no_version(arn: &str, id: &str) -> IamError {
+    IamError::NoSuchEntity(format!("Policy {arn} version {id} does not exist or is not attachable."))
+}
+
 fn numbered<'a>(policy: &'a ManagedPolicy, id: &str) -> Result<&'a Version, IamError> {
     let version = id.strip_prefix('v').and_then(|number| number.parse().ok()).and_then(|number| policy.version(number));
-    version.ok_or_else(|| {
-        IamError::NoSuchEntity(format!("Policy {} version {id} does not exist or is not attachable.", policy.arn))
+    version.ok_or_else(|| no_version(&policy.arn, id))
+}
+
+/// Where a version is asked for, a policy that does not exist is a version that does not exist.
+fn of_version<T>(result: Result<T, IamError>, input: &VersionInput) -> Result<T, IamError> {
+    result.map_err(|error| match error {
+        IamError::NoSuchEntity(_) => no_version(&input.policy_arn, &input.version_id),
+        other => other,
     })
 }
 
@@ -302,10 +317,9 @@ pub(crate) async fn get_policy_version(
     _: Ctx,
     input: VersionInput,
 ) -> Result<PolicyVersionOutput, IamError> {
-    let policy = identity.read(|tx| found(tx, &input.policy_arn))?;
+    let policy = of_version(identity.read(|tx| found(tx, &input.policy_arn)), &input)?;
     let version = numbered(&policy, &input.version_id)?;
-    let shown = PolicyVersion { document: Some(encoded(&version.document)), ..PolicyVersion::listed(&policy, version) };
-    Ok(PolicyVersionOutput { policy_version: Some(shown) })
+    Ok(PolicyVersionOutput { policy_version: Some(PolicyVersion::with_document(&policy, version)) })
 }
 
 pub(crate) async fn set_default_policy_version(
@@ -313,13 +327,13 @@ pub(crate) async fn set_default_policy_version(
     ctx: Ctx,
     input: VersionInput,
 ) -> Result<(), IamError> {
-    let now = identity.now();
-    change_policy(&identity, &ctx, input.policy_arn.clone(), move |policy| {
-        policy.default = numbered(policy, &input.version_id)?.number;
+    let (now, id) = (identity.now(), input.version_id.clone());
+    let set = change_policy(&identity, &ctx, input.policy_arn.clone(), move |policy| {
+        policy.default = numbered(policy, &id)?.number;
         policy.updated = now;
         Ok(())
-    })
-    .await
+    });
+    of_version(set.await, &input)
 }
 
 pub(crate) async fn delete_policy_version(

@@ -6,11 +6,11 @@ use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 use pilvi_store::{Range, ReadTx};
 
-use super::shapes::{InstanceProfile, Tag, some_tags, tags_in};
+use super::shapes::{InstanceProfile, Tag, TagList, some_tags, tags_in, tags_out};
 use crate::core::{Identity, entity, iam_arn};
 use crate::errors::IamError;
 use crate::page::page;
-use crate::state::{Entity, Kind, PROFILES, Profile};
+use crate::state::{Entity, Kind, PROFILES, Profile, Tags};
 use crate::{ids, tags};
 
 fn profile(tx: &ReadTx<'_>, account: &str, name: &str) -> Result<Profile, IamError> {
@@ -79,7 +79,7 @@ pub(crate) async fn get_instance_profile(
     identity.read(|tx| {
         let found = profile(tx, &ctx.account, &input.instance_profile_name)?;
         let role = role_of(tx, &ctx.account, &found)?;
-        let shown = InstanceProfile::new(&found, role.as_ref(), some_tags(&found.tags));
+        let shown = InstanceProfile::new(&found, role.as_ref(), Some(tags_out(&found.tags)));
         Ok(InstanceProfileOutput { instance_profile: shown })
     })
 }
@@ -214,4 +214,74 @@ fn list(
         instance_profiles: shown.items,
         marker: shown.marker,
     })
+}
+
+/// What TagInstanceProfile takes.
+#[derive(Shape)]
+pub(crate) struct TagProfileInput {
+    pub(crate) instance_profile_name: String,
+    tags: Vec<Tag>,
+}
+
+pub(crate) async fn tag_instance_profile(
+    identity: Arc<Identity>,
+    ctx: Ctx,
+    input: TagProfileInput,
+) -> Result<(), IamError> {
+    let new = tags_in(Some(input.tags));
+    tags::check(&new, false)?;
+    change_tags(&identity, &ctx, input.instance_profile_name, move |tags| tags::merge(tags, &new, false)).await
+}
+
+/// What UntagInstanceProfile takes.
+#[derive(Shape)]
+pub(crate) struct UntagProfileInput {
+    pub(crate) instance_profile_name: String,
+    tag_keys: Vec<String>,
+}
+
+pub(crate) async fn untag_instance_profile(
+    identity: Arc<Identity>,
+    ctx: Ctx,
+    input: UntagProfileInput,
+) -> Result<(), IamError> {
+    let change = move |tags: &mut Tags| {
+        tags::remove(tags, &input.tag_keys, false);
+        Ok(())
+    };
+    change_tags(&identity, &ctx, input.instance_profile_name, change).await
+}
+
+async fn change_tags(
+    identity: &Identity,
+    ctx: &Ctx,
+    name: String,
+    change: impl Fn(&mut Tags) -> Result<(), IamError> + Send + 'static,
+) -> Result<(), IamError> {
+    let account = ctx.account.clone();
+    identity
+        .change(move |tx| {
+            let mut found = profile(tx, &account, &name)?;
+            change(&mut found.tags)?;
+            tx.put(&PROFILES, &(account.as_str(), found.name.to_lowercase().as_str()), &found)?;
+            Ok(())
+        })
+        .await
+}
+
+/// What ListInstanceProfileTags takes.
+#[derive(Shape)]
+pub(crate) struct ListProfileTagsInput {
+    pub(crate) instance_profile_name: String,
+    marker: Option<String>,
+    max_items: Option<i64>,
+}
+
+pub(crate) async fn list_instance_profile_tags(
+    identity: Arc<Identity>,
+    ctx: Ctx,
+    input: ListProfileTagsInput,
+) -> Result<TagList, IamError> {
+    let found = identity.read(|tx| profile(tx, &ctx.account, &input.instance_profile_name))?;
+    TagList::page(&found.tags, input.marker.as_deref(), input.max_items)
 }

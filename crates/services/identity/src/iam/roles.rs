@@ -6,7 +6,7 @@ use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 
 use super::shapes::{Role, Tag, TagList, tags_in, tags_out};
-use crate::core::{Identity, entities, entity, iam_arn, save};
+use crate::core::{Identity, check_modifiable, entities, entity, iam_arn, save};
 use crate::documents::{check_principals, check_trust};
 use crate::errors::IamError;
 use crate::page::page;
@@ -101,6 +101,7 @@ pub(crate) async fn delete_role(identity: Arc<Identity>, ctx: Ctx, input: RoleNa
     identity
         .change(move |tx| {
             let role = entity(tx, &account, Kind::Role, &input.role_name)?;
+            check_modifiable(&role)?;
             let name = role.name.to_lowercase();
             if !role.attached.is_empty() {
                 return Err(IamError::DeleteConflict("Cannot delete entity, must detach all policies first."));
@@ -211,6 +212,7 @@ pub(crate) async fn update_assume_role_policy(
     let trust = check_trust(&input.policy_document)?;
     identity.read(|tx| check_principals(tx, &ctx.account, &trust))?;
     change_role(&identity, &ctx, input.role_name.clone(), move |role| {
+        check_modifiable(role)?;
         role.role.trust = input.policy_document.clone();
         Ok(())
     })

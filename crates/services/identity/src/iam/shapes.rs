@@ -4,6 +4,8 @@ use pilvi_model::{Shape, Timestamp};
 
 use crate::core::stamp;
 use crate::documents::encoded;
+use crate::errors::IamError;
+use crate::page::page;
 use crate::state::{Entity, ManagedPolicy, Profile, Tags};
 
 /// A tag.
@@ -235,6 +237,15 @@ impl InstanceProfile {
             roles: role.map(Role::brief).into_iter().collect(),
             tags,
         }
+    }
+}
+
+impl TagList {
+    /// A page of an entity's tags.
+    pub(crate) fn page(tags: &Tags, marker: Option<&str>, max: Option<i64>) -> Result<TagList, IamError> {
+        let all = tags.iter().map(|tag| (tag.0.clone(), tag.clone()));
+        let shown = page(all, marker, max)?;
+        Ok(TagList { tags: tags_out(&shown.items), is_truncated: Some(shown.is_truncated()), marker: shown.marker })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::errors::IamError;
 use crate::iam::shapes::{Tag, tags_in};
 use crate::ids;
 use crate::managed;
-use crate::state::{SessionKey, SessionWho};
+use crate::state::{SESSIONS, SessionKey, SessionWho, Tags};
 
 /// What AssumeRole takes.
 #[derive(Shape)]
@@ -53,6 +53,32 @@ struct AssumedRoleUser {
 /// The longest session of a role that was assumed by another role's session ("Role chaining").
 const CHAINED: i64 = 3600;
 
+/// The caller's transitive session tags, which its next role inherits ("Passing session tags", Chaining roles).
+fn inherited_tags(identity: &Identity, ctx: &Ctx) -> Result<Tags, IamError> {
+    let Some(key) = &ctx.access_key else { return Ok(Tags::new()) };
+    let Some(session) = identity.read(|tx| Ok(tx.get(&SESSIONS, key)?))? else { return Ok(Tags::new()) };
+    let passed_on = |key: &String| session.transitive.iter().any(|transitive| transitive.eq_ignore_ascii_case(key));
+    Ok(session.tags.iter().filter(|(key, _)| passed_on(key)).cloned().collect())
+}
+
+fn check_tags(asked: &Tags, transitive: &[String], inherited: &Tags) -> Result<(), IamError> {
+    let named = |tags: &Tags, key: &str| tags.iter().any(|(known, _)| known.eq_ignore_ascii_case(key));
+    if crate::tags::check(asked, true).is_err() {
+        let text = "Duplicate tag keys found. Please note that Tag keys are case insensitive.";
+        return Err(IamError::InvalidParameter(text.into()));
+    }
+    if !transitive.iter().all(|key| named(asked, key)) {
+        let text = "The specified transitive tag key must be included in the requested tags.";
+        return Err(IamError::InvalidParameter(text.into()));
+    }
+    if asked.iter().any(|(key, _)| named(inherited, key)) {
+        let text = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag \
+                    key from the calling session.";
+        return Err(IamError::InvalidParameter(text.into()));
+    }
+    Ok(())
+}
+
 pub(crate) async fn assume_role(
     identity: Arc<Identity>,
     ctx: Ctx,
@@ -67,7 +93,10 @@ pub(crate) async fn assume_role(
         return Err(IamError::Validation(format!("{} is invalid", input.role_arn)));
     }
     let role = identity.role_by_arn(&input.role_arn)?.ok_or_else(denied)?;
-    let tags = tags_in(input.tags);
+    let asked = tags_in(input.tags);
+    let mut transitive = input.transitive_tag_keys.unwrap_or_default();
+    let inherited = inherited_tags(&identity, &ctx)?;
+    check_tags(&asked, &transitive, &inherited)?;
     let mut request =
         AccessRequest::new("sts:AssumeRole", role.arn.clone()).with("sts:RoleSessionName", &input.role_session_name);
     if let Some(id) = &input.external_id {
@@ -76,10 +105,21 @@ pub(crate) async fn assume_role(
     if let Some(source) = &input.source_identity {
         request = request.with("sts:SourceIdentity", source);
     }
-    for (key, value) in &tags {
+    for (key, value) in &asked {
         request = request.with(format!("aws:RequestTag/{key}"), value);
     }
+    if !asked.is_empty() {
+        request.context.push(("aws:TagKeys".into(), asked.iter().map(|(key, _)| key.clone()).collect()));
+        request.context.push(("sts:TransitiveTagKeys".into(), transitive.clone()));
+    }
     identity.trusts(&ctx, &request, &role)?;
+    if !asked.is_empty() {
+        // Passing tags is an action of its own, which the trust policy has to allow too.
+        let tagging = AccessRequest { action: "sts:TagSession".into(), ..request.clone() };
+        identity.trusts(&ctx, &tagging, &role)?;
+    }
+    transitive.extend(inherited.iter().map(|(key, _)| key.clone()));
+    let tags: Tags = asked.into_iter().chain(inherited).collect();
 
     let duration = input.duration_seconds.unwrap_or(3600);
     if duration > role.role.max_session {
@@ -117,7 +157,7 @@ pub(crate) async fn assume_role(
         },
         policies,
         tags,
-        transitive: input.transitive_tag_keys.unwrap_or_default(),
+        transitive,
         issued: identity.now(),
     };
     let principal = crate::keys::session_principal(&session);

@@ -2,6 +2,7 @@
 
 pub(crate) mod assume_role;
 pub(crate) mod caller;
+pub(crate) mod decode;
 pub(crate) mod tokens;
 
 use pilvi_bus::identity::TemporaryCredentials;
