@@ -11,7 +11,7 @@ use pilvi_store::{ReadTx, StoreError, WriteTx};
 
 use crate::cache::Cache;
 use crate::errors::IamError;
-use crate::state::{ENTITIES, Entity, Kind, LAST_USED, SessionKey};
+use crate::state::{ENTITIES, Entity, Kind, LAST_USED, PROFILES, SessionKey};
 
 /// The identities of all accounts.
 pub struct Identity {
@@ -65,6 +65,22 @@ impl Identity {
 
     pub(crate) fn mode(&self) -> IamMode {
         self.platform.settings.iam
+    }
+
+    /// The ARN of what has this name; with the default path where there is none.
+    pub(crate) fn arn_of(&self, ctx: &pilvi_bus::RequestContext, word: &str, name: &str) -> String {
+        let (account, key) = (ctx.account.as_str(), name.to_lowercase());
+        let found = self.read(|tx| {
+            let kind = [Kind::Role, Kind::User, Kind::Group].into_iter().find(|kind| kind.word() == word);
+            Ok(match kind {
+                Some(kind) => tx.get(&ENTITIES, &(account, kind.key(), key.as_str()))?.map(|entity| entity.arn),
+                None if word == "instance-profile" => {
+                    tx.get(&PROFILES, &(account, key.as_str()))?.map(|profile| profile.arn)
+                }
+                None => None,
+            })
+        });
+        found.ok().flatten().unwrap_or_else(|| iam_arn(ctx, word, "/", name))
     }
 
     /// Notes that a key was used; stored every now and then by [`Identity::keep_house`].

@@ -33,10 +33,24 @@ use iam::{
 };
 use sts::{assume_role, caller, decode, tokens};
 
-/// An action on the role, user, … of this name; its path is not known before it is looked up, so the default one stands.
-fn on<I: 'static>(action: &'static str, word: &'static str, name: fn(&I) -> &str) -> Access<I> {
+/// An action on the role, user, … of this name, by its whole ARN; where there is none, the default path stands in it.
+fn on<I: 'static>(
+    identity: &Arc<Identity>,
+    action: &'static str,
+    word: &'static str,
+    name: fn(&I) -> &str,
+) -> Access<I> {
+    let identity = identity.clone();
     Access::to(move |input: &I, ctx: &RequestContext| {
-        vec![AccessRequest::new(action, iam_arn(ctx, word, "/", name(input)))]
+        vec![AccessRequest::new(action, identity.arn_of(ctx, word, name(input)))]
+    })
+}
+
+/// An action that makes something of this path and name.
+fn on_new<I: 'static>(action: &'static str, word: &'static str, place: fn(&I) -> (Option<&String>, &str)) -> Access<I> {
+    Access::to(move |input: &I, ctx: &RequestContext| {
+        let (path, name) = place(input);
+        vec![AccessRequest::new(action, iam_arn(ctx, word, path.map_or("/", String::as_str), name))]
     })
 }
 
@@ -46,9 +60,10 @@ fn on_arn<I: 'static>(action: &'static str, arn: fn(&I) -> &str) -> Access<I> {
 }
 
 /// An action on the user that the input names, or on the caller.
-fn on_user<I: 'static>(action: &'static str, name: fn(&I) -> Option<&str>) -> Access<I> {
+fn on_user<I: 'static>(identity: &Arc<Identity>, action: &'static str, name: fn(&I) -> Option<&str>) -> Access<I> {
+    let identity = identity.clone();
     Access::to(move |input: &I, ctx: &RequestContext| match (name(input), &ctx.principal) {
-        (Some(name), _) => vec![AccessRequest::new(action, iam_arn(ctx, "user", "/", name))],
+        (Some(name), _) => vec![AccessRequest::new(action, identity.arn_of(ctx, "user", name))],
         (None, caller) => vec![AccessRequest::new(action, caller.arn(&ctx.region))],
     })
 }
@@ -79,62 +94,63 @@ fn sts(identity: Arc<Identity>) -> Arc<dyn Service> {
 
 #[rustfmt::skip] // a table reads better with a line for each operation
 fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
+    let who = &identity.clone();
     Manifest::new("iam", identity)
-        .operation("CreateRole", roles::create_role, on("iam:CreateRole", "role", |input| &input.role_name))
-        .operation("GetRole", roles::get_role, on("iam:GetRole", "role", |input| &input.role_name))
-        .operation("DeleteRole", roles::delete_role, on("iam:DeleteRole", "role", |input| &input.role_name))
+        .operation("CreateRole", roles::create_role, on_new("iam:CreateRole", "role", |input| (input.path.as_ref(), &input.role_name)))
+        .operation("GetRole", roles::get_role, on(who, "iam:GetRole", "role", |input| &input.role_name))
+        .operation("DeleteRole", roles::delete_role, on(who, "iam:DeleteRole", "role", |input| &input.role_name))
         .operation("ListRoles", roles::list_roles, Access::any("iam:ListRoles"))
-        .operation("UpdateRole", roles::update_role, on("iam:UpdateRole", "role", |input| &input.role_name))
-        .operation("UpdateRoleDescription", roles::update_role_description, on("iam:UpdateRoleDescription", "role", |input| &input.role_name))
-        .operation("UpdateAssumeRolePolicy", roles::update_assume_role_policy, on("iam:UpdateAssumeRolePolicy", "role", |input| &input.role_name))
-        .operation("TagRole", roles::tag_role, on("iam:TagRole", "role", |input| &input.role_name))
-        .operation("UntagRole", roles::untag_role, on("iam:UntagRole", "role", |input| &input.role_name))
-        .operation("ListRoleTags", roles::list_role_tags, on("iam:ListRoleTags", "role", |input| &input.role_name))
-        .operation("PutRolePolicy", inline::role::put, on("iam:PutRolePolicy", "role", |input| &input.role_name))
-        .operation("GetRolePolicy", inline::role::get, on("iam:GetRolePolicy", "role", |input| &input.role_name))
-        .operation("DeleteRolePolicy", inline::role::delete, on("iam:DeleteRolePolicy", "role", |input| &input.role_name))
-        .operation("ListRolePolicies", inline::role::list, on("iam:ListRolePolicies", "role", |input| &input.role_name))
-        .operation("AttachRolePolicy", attached::role::attach, on("iam:AttachRolePolicy", "role", |input| &input.role_name))
-        .operation("DetachRolePolicy", attached::role::detach, on("iam:DetachRolePolicy", "role", |input| &input.role_name))
-        .operation("ListAttachedRolePolicies", attached::role::list, on("iam:ListAttachedRolePolicies", "role", |input| &input.role_name))
-        .operation("PutRolePermissionsBoundary", boundaries::role::put, on("iam:PutRolePermissionsBoundary", "role", |input| &input.role_name))
-        .operation("DeleteRolePermissionsBoundary", boundaries::role::delete, on("iam:DeleteRolePermissionsBoundary", "role", |input| &input.role_name))
-        .operation("CreateUser", users::create_user, on("iam:CreateUser", "user", |input| &input.user_name))
-        .operation("GetUser", users::get_user, on_user("iam:GetUser", |input| input.user_name.as_deref()))
-        .operation("DeleteUser", users::delete_user, on("iam:DeleteUser", "user", |input| &input.user_name))
+        .operation("UpdateRole", roles::update_role, on(who, "iam:UpdateRole", "role", |input| &input.role_name))
+        .operation("UpdateRoleDescription", roles::update_role_description, on(who, "iam:UpdateRoleDescription", "role", |input| &input.role_name))
+        .operation("UpdateAssumeRolePolicy", roles::update_assume_role_policy, on(who, "iam:UpdateAssumeRolePolicy", "role", |input| &input.role_name))
+        .operation("TagRole", roles::tag_role, on(who, "iam:TagRole", "role", |input| &input.role_name))
+        .operation("UntagRole", roles::untag_role, on(who, "iam:UntagRole", "role", |input| &input.role_name))
+        .operation("ListRoleTags", roles::list_role_tags, on(who, "iam:ListRoleTags", "role", |input| &input.role_name))
+        .operation("PutRolePolicy", inline::role::put, on(who, "iam:PutRolePolicy", "role", |input| &input.role_name))
+        .operation("GetRolePolicy", inline::role::get, on(who, "iam:GetRolePolicy", "role", |input| &input.role_name))
+        .operation("DeleteRolePolicy", inline::role::delete, on(who, "iam:DeleteRolePolicy", "role", |input| &input.role_name))
+        .operation("ListRolePolicies", inline::role::list, on(who, "iam:ListRolePolicies", "role", |input| &input.role_name))
+        .operation("AttachRolePolicy", attached::role::attach, on(who, "iam:AttachRolePolicy", "role", |input| &input.role_name))
+        .operation("DetachRolePolicy", attached::role::detach, on(who, "iam:DetachRolePolicy", "role", |input| &input.role_name))
+        .operation("ListAttachedRolePolicies", attached::role::list, on(who, "iam:ListAttachedRolePolicies", "role", |input| &input.role_name))
+        .operation("PutRolePermissionsBoundary", boundaries::role::put, on(who, "iam:PutRolePermissionsBoundary", "role", |input| &input.role_name))
+        .operation("DeleteRolePermissionsBoundary", boundaries::role::delete, on(who, "iam:DeleteRolePermissionsBoundary", "role", |input| &input.role_name))
+        .operation("CreateUser", users::create_user, on_new("iam:CreateUser", "user", |input| (input.path.as_ref(), &input.user_name)))
+        .operation("GetUser", users::get_user, on_user(who, "iam:GetUser", |input| input.user_name.as_deref()))
+        .operation("DeleteUser", users::delete_user, on(who, "iam:DeleteUser", "user", |input| &input.user_name))
         .operation("ListUsers", users::list_users, Access::any("iam:ListUsers"))
-        .operation("TagUser", users::tag_user, on("iam:TagUser", "user", |input| &input.user_name))
-        .operation("UntagUser", users::untag_user, on("iam:UntagUser", "user", |input| &input.user_name))
-        .operation("ListUserTags", users::list_user_tags, on("iam:ListUserTags", "user", |input| &input.user_name))
-        .operation("PutUserPolicy", inline::user::put, on("iam:PutUserPolicy", "user", |input| &input.user_name))
-        .operation("GetUserPolicy", inline::user::get, on("iam:GetUserPolicy", "user", |input| &input.user_name))
-        .operation("DeleteUserPolicy", inline::user::delete, on("iam:DeleteUserPolicy", "user", |input| &input.user_name))
-        .operation("ListUserPolicies", inline::user::list, on("iam:ListUserPolicies", "user", |input| &input.user_name))
-        .operation("AttachUserPolicy", attached::user::attach, on("iam:AttachUserPolicy", "user", |input| &input.user_name))
-        .operation("DetachUserPolicy", attached::user::detach, on("iam:DetachUserPolicy", "user", |input| &input.user_name))
-        .operation("ListAttachedUserPolicies", attached::user::list, on("iam:ListAttachedUserPolicies", "user", |input| &input.user_name))
-        .operation("PutUserPermissionsBoundary", boundaries::user::put, on("iam:PutUserPermissionsBoundary", "user", |input| &input.user_name))
-        .operation("DeleteUserPermissionsBoundary", boundaries::user::delete, on("iam:DeleteUserPermissionsBoundary", "user", |input| &input.user_name))
-        .operation("CreateAccessKey", access_keys::create_access_key, on_user("iam:CreateAccessKey", |input| input.user_name.as_deref()))
-        .operation("DeleteAccessKey", access_keys::delete_access_key, on_user("iam:DeleteAccessKey", |input| input.user_name.as_deref()))
-        .operation("UpdateAccessKey", access_keys::update_access_key, on_user("iam:UpdateAccessKey", |input| input.user_name.as_deref()))
-        .operation("ListAccessKeys", access_keys::list_access_keys, on_user("iam:ListAccessKeys", |input| input.user_name.as_deref()))
+        .operation("TagUser", users::tag_user, on(who, "iam:TagUser", "user", |input| &input.user_name))
+        .operation("UntagUser", users::untag_user, on(who, "iam:UntagUser", "user", |input| &input.user_name))
+        .operation("ListUserTags", users::list_user_tags, on(who, "iam:ListUserTags", "user", |input| &input.user_name))
+        .operation("PutUserPolicy", inline::user::put, on(who, "iam:PutUserPolicy", "user", |input| &input.user_name))
+        .operation("GetUserPolicy", inline::user::get, on(who, "iam:GetUserPolicy", "user", |input| &input.user_name))
+        .operation("DeleteUserPolicy", inline::user::delete, on(who, "iam:DeleteUserPolicy", "user", |input| &input.user_name))
+        .operation("ListUserPolicies", inline::user::list, on(who, "iam:ListUserPolicies", "user", |input| &input.user_name))
+        .operation("AttachUserPolicy", attached::user::attach, on(who, "iam:AttachUserPolicy", "user", |input| &input.user_name))
+        .operation("DetachUserPolicy", attached::user::detach, on(who, "iam:DetachUserPolicy", "user", |input| &input.user_name))
+        .operation("ListAttachedUserPolicies", attached::user::list, on(who, "iam:ListAttachedUserPolicies", "user", |input| &input.user_name))
+        .operation("PutUserPermissionsBoundary", boundaries::user::put, on(who, "iam:PutUserPermissionsBoundary", "user", |input| &input.user_name))
+        .operation("DeleteUserPermissionsBoundary", boundaries::user::delete, on(who, "iam:DeleteUserPermissionsBoundary", "user", |input| &input.user_name))
+        .operation("CreateAccessKey", access_keys::create_access_key, on_user(who, "iam:CreateAccessKey", |input| input.user_name.as_deref()))
+        .operation("DeleteAccessKey", access_keys::delete_access_key, on_user(who, "iam:DeleteAccessKey", |input| input.user_name.as_deref()))
+        .operation("UpdateAccessKey", access_keys::update_access_key, on_user(who, "iam:UpdateAccessKey", |input| input.user_name.as_deref()))
+        .operation("ListAccessKeys", access_keys::list_access_keys, on_user(who, "iam:ListAccessKeys", |input| input.user_name.as_deref()))
         .operation("GetAccessKeyLastUsed", access_keys::get_access_key_last_used, Access::any("iam:GetAccessKeyLastUsed"))
-        .operation("CreateGroup", groups::create_group, on("iam:CreateGroup", "group", |input| &input.group_name))
-        .operation("GetGroup", groups::get_group, on("iam:GetGroup", "group", |input| &input.group_name))
-        .operation("DeleteGroup", groups::delete_group, on("iam:DeleteGroup", "group", |input| &input.group_name))
+        .operation("CreateGroup", groups::create_group, on_new("iam:CreateGroup", "group", |input| (input.path.as_ref(), &input.group_name)))
+        .operation("GetGroup", groups::get_group, on(who, "iam:GetGroup", "group", |input| &input.group_name))
+        .operation("DeleteGroup", groups::delete_group, on(who, "iam:DeleteGroup", "group", |input| &input.group_name))
         .operation("ListGroups", groups::list_groups, Access::any("iam:ListGroups"))
-        .operation("ListGroupsForUser", groups::list_groups_for_user, on("iam:ListGroupsForUser", "user", |input| &input.user_name))
-        .operation("AddUserToGroup", groups::add_user_to_group, on("iam:AddUserToGroup", "group", |input| &input.group_name))
-        .operation("RemoveUserFromGroup", groups::remove_user_from_group, on("iam:RemoveUserFromGroup", "group", |input| &input.group_name))
-        .operation("PutGroupPolicy", inline::group::put, on("iam:PutGroupPolicy", "group", |input| &input.group_name))
-        .operation("GetGroupPolicy", inline::group::get, on("iam:GetGroupPolicy", "group", |input| &input.group_name))
-        .operation("DeleteGroupPolicy", inline::group::delete, on("iam:DeleteGroupPolicy", "group", |input| &input.group_name))
-        .operation("ListGroupPolicies", inline::group::list, on("iam:ListGroupPolicies", "group", |input| &input.group_name))
-        .operation("AttachGroupPolicy", attached::group::attach, on("iam:AttachGroupPolicy", "group", |input| &input.group_name))
-        .operation("DetachGroupPolicy", attached::group::detach, on("iam:DetachGroupPolicy", "group", |input| &input.group_name))
-        .operation("ListAttachedGroupPolicies", attached::group::list, on("iam:ListAttachedGroupPolicies", "group", |input| &input.group_name))
-        .operation("CreatePolicy", policies::create_policy, on("iam:CreatePolicy", "policy", |input| &input.policy_name))
+        .operation("ListGroupsForUser", groups::list_groups_for_user, on(who, "iam:ListGroupsForUser", "user", |input| &input.user_name))
+        .operation("AddUserToGroup", groups::add_user_to_group, on(who, "iam:AddUserToGroup", "group", |input| &input.group_name))
+        .operation("RemoveUserFromGroup", groups::remove_user_from_group, on(who, "iam:RemoveUserFromGroup", "group", |input| &input.group_name))
+        .operation("PutGroupPolicy", inline::group::put, on(who, "iam:PutGroupPolicy", "group", |input| &input.group_name))
+        .operation("GetGroupPolicy", inline::group::get, on(who, "iam:GetGroupPolicy", "group", |input| &input.group_name))
+        .operation("DeleteGroupPolicy", inline::group::delete, on(who, "iam:DeleteGroupPolicy", "group", |input| &input.group_name))
+        .operation("ListGroupPolicies", inline::group::list, on(who, "iam:ListGroupPolicies", "group", |input| &input.group_name))
+        .operation("AttachGroupPolicy", attached::group::attach, on(who, "iam:AttachGroupPolicy", "group", |input| &input.group_name))
+        .operation("DetachGroupPolicy", attached::group::detach, on(who, "iam:DetachGroupPolicy", "group", |input| &input.group_name))
+        .operation("ListAttachedGroupPolicies", attached::group::list, on(who, "iam:ListAttachedGroupPolicies", "group", |input| &input.group_name))
+        .operation("CreatePolicy", policies::create_policy, on_new("iam:CreatePolicy", "policy", |input| (input.path.as_ref(), &input.policy_name)))
         .operation("GetPolicy", policies::get_policy, on_arn("iam:GetPolicy", |input| &input.policy_arn))
         .operation("DeletePolicy", policies::delete_policy, on_arn("iam:DeletePolicy", |input| &input.policy_arn))
         .operation("ListPolicies", policies::list_policies, Access::any("iam:ListPolicies"))
@@ -147,24 +163,24 @@ fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
         .operation("UntagPolicy", policies::untag_policy, on_arn("iam:UntagPolicy", |input| &input.policy_arn))
         .operation("ListPolicyTags", policies::list_policy_tags, on_arn("iam:ListPolicyTags", |input| &input.policy_arn))
         .operation("ListEntitiesForPolicy", policies::list_entities_for_policy, on_arn("iam:ListEntitiesForPolicy", |input| &input.policy_arn))
-        .operation("CreateInstanceProfile", profiles::create_instance_profile, on("iam:CreateInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
-        .operation("GetInstanceProfile", profiles::get_instance_profile, on("iam:GetInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
-        .operation("DeleteInstanceProfile", profiles::delete_instance_profile, on("iam:DeleteInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
-        .operation("AddRoleToInstanceProfile", profiles::add_role_to_instance_profile, on("iam:AddRoleToInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
-        .operation("RemoveRoleFromInstanceProfile", profiles::remove_role_from_instance_profile, on("iam:RemoveRoleFromInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("CreateInstanceProfile", profiles::create_instance_profile, on_new("iam:CreateInstanceProfile", "instance-profile", |input| (input.path.as_ref(), &input.instance_profile_name)))
+        .operation("GetInstanceProfile", profiles::get_instance_profile, on(who, "iam:GetInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("DeleteInstanceProfile", profiles::delete_instance_profile, on(who, "iam:DeleteInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("AddRoleToInstanceProfile", profiles::add_role_to_instance_profile, on(who, "iam:AddRoleToInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("RemoveRoleFromInstanceProfile", profiles::remove_role_from_instance_profile, on(who, "iam:RemoveRoleFromInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
         .operation("ListInstanceProfiles", profiles::list_instance_profiles, Access::any("iam:ListInstanceProfiles"))
-        .operation("ListInstanceProfilesForRole", profiles::list_instance_profiles_for_role, on("iam:ListInstanceProfilesForRole", "role", |input| &input.role_name))
+        .operation("ListInstanceProfilesForRole", profiles::list_instance_profiles_for_role, on(who, "iam:ListInstanceProfilesForRole", "role", |input| &input.role_name))
         .operation("CreateAccountAlias", account::create_account_alias, Access::any("iam:CreateAccountAlias"))
         .operation("DeleteAccountAlias", account::delete_account_alias, Access::any("iam:DeleteAccountAlias"))
         .operation("ListAccountAliases", account::list_account_aliases, Access::any("iam:ListAccountAliases"))
         .operation("GetAccountSummary", account::get_account_summary, Access::any("iam:GetAccountSummary"))
-        .operation("UpdateUser", rename::update_user, on("iam:UpdateUser", "user", |input| &input.user_name))
-        .operation("UpdateGroup", rename::update_group, on("iam:UpdateGroup", "group", |input| &input.group_name))
-        .operation("CreateLoginProfile", passwords::create_login_profile, on_user("iam:CreateLoginProfile", |input| input.user_name.as_deref()))
-        .operation("GetLoginProfile", passwords::get_login_profile, on_user("iam:GetLoginProfile", |input| input.user_name.as_deref()))
-        .operation("UpdateLoginProfile", passwords::update_login_profile, on("iam:UpdateLoginProfile", "user", |input| &input.user_name))
-        .operation("DeleteLoginProfile", passwords::delete_login_profile, on_user("iam:DeleteLoginProfile", |input| input.user_name.as_deref()))
-        .operation("ChangePassword", passwords::change_password, on_user("iam:ChangePassword", |_| None))
+        .operation("UpdateUser", rename::update_user, on(who, "iam:UpdateUser", "user", |input| &input.user_name))
+        .operation("UpdateGroup", rename::update_group, on(who, "iam:UpdateGroup", "group", |input| &input.group_name))
+        .operation("CreateLoginProfile", passwords::create_login_profile, on_user(who, "iam:CreateLoginProfile", |input| input.user_name.as_deref()))
+        .operation("GetLoginProfile", passwords::get_login_profile, on_user(who, "iam:GetLoginProfile", |input| input.user_name.as_deref()))
+        .operation("UpdateLoginProfile", passwords::update_login_profile, on(who, "iam:UpdateLoginProfile", "user", |input| &input.user_name))
+        .operation("DeleteLoginProfile", passwords::delete_login_profile, on_user(who, "iam:DeleteLoginProfile", |input| input.user_name.as_deref()))
+        .operation("ChangePassword", passwords::change_password, on_user(who, "iam:ChangePassword", |_| None))
         .operation("UpdateAccountPasswordPolicy", passwords::update_account_password_policy, Access::any("iam:UpdateAccountPasswordPolicy"))
         .operation("GetAccountPasswordPolicy", passwords::get_account_password_policy, Access::any("iam:GetAccountPasswordPolicy"))
         .operation("DeleteAccountPasswordPolicy", passwords::delete_account_password_policy, Access::any("iam:DeleteAccountPasswordPolicy"))
@@ -179,7 +195,7 @@ fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
             let role = iam_arn(ctx, "role", &format!("/aws-service-role/{}/", input.service), "*");
             vec![AccessRequest::new("iam:CreateServiceLinkedRole", role).with("iam:AWSServiceName", &input.service)]
         }))
-        .operation("DeleteServiceLinkedRole", linked::delete, on("iam:DeleteServiceLinkedRole", "role", |input| &input.role_name))
+        .operation("DeleteServiceLinkedRole", linked::delete, on(who, "iam:DeleteServiceLinkedRole", "role", |input| &input.role_name))
         .operation("GetServiceLinkedRoleDeletionStatus", linked::deletion_status, Access::any("iam:GetServiceLinkedRoleDeletionStatus"))
         .operation("CreateOpenIDConnectProvider", oidc::create, Access::any("iam:CreateOpenIDConnectProvider"))
         .operation("GetOpenIDConnectProvider", oidc::get, on_arn("iam:GetOpenIDConnectProvider", |input| &input.arn))
@@ -191,7 +207,7 @@ fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
         .operation("UntagOpenIDConnectProvider", oidc::untag, on_arn("iam:UntagOpenIDConnectProvider", |input| &input.arn))
         .operation("ListOpenIDConnectProviderTags", oidc::list_tags, on_arn("iam:ListOpenIDConnectProviderTags", |input| &input.arn))
         .operation("ListOpenIDConnectProviders", oidc::list, Access::any("iam:ListOpenIDConnectProviders"))
-        .operation("CreateSAMLProvider", saml::create, on("iam:CreateSAMLProvider", "saml-provider", |input| &input.name))
+        .operation("CreateSAMLProvider", saml::create, on(who, "iam:CreateSAMLProvider", "saml-provider", |input| &input.name))
         .operation("GetSAMLProvider", saml::get, on_arn("iam:GetSAMLProvider", |input| &input.arn))
         .operation("UpdateSAMLProvider", saml::update, on_arn("iam:UpdateSAMLProvider", |input| &input.arn))
         .operation("DeleteSAMLProvider", saml::delete, on_arn("iam:DeleteSAMLProvider", |input| &input.arn))
@@ -199,13 +215,13 @@ fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
         .operation("UntagSAMLProvider", saml::untag, on_arn("iam:UntagSAMLProvider", |input| &input.arn))
         .operation("ListSAMLProviderTags", saml::list_tags, on_arn("iam:ListSAMLProviderTags", |input| &input.arn))
         .operation("ListSAMLProviders", saml::list, Access::any("iam:ListSAMLProviders"))
-        .operation("TagInstanceProfile", profiles::tag_instance_profile, on("iam:TagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
-        .operation("UntagInstanceProfile", profiles::untag_instance_profile, on("iam:UntagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
-        .operation("ListInstanceProfileTags", profiles::list_instance_profile_tags, on("iam:ListInstanceProfileTags", "instance-profile", |input| &input.instance_profile_name))
-        .operation("ListMFADevices", absent::mfa_devices, on_user("iam:ListMFADevices", |input| input.user_name.as_deref()))
-        .operation("ListSSHPublicKeys", absent::ssh_keys, on_user("iam:ListSSHPublicKeys", |input| input.user_name.as_deref()))
-        .operation("ListSigningCertificates", absent::certificates, on_user("iam:ListSigningCertificates", |input| input.user_name.as_deref()))
-        .operation("ListServiceSpecificCredentials", absent::service_credentials, on_user("iam:ListServiceSpecificCredentials", |input| input.user_name.as_deref()))
+        .operation("TagInstanceProfile", profiles::tag_instance_profile, on(who, "iam:TagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("UntagInstanceProfile", profiles::untag_instance_profile, on(who, "iam:UntagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
+        .operation("ListInstanceProfileTags", profiles::list_instance_profile_tags, on(who, "iam:ListInstanceProfileTags", "instance-profile", |input| &input.instance_profile_name))
+        .operation("ListMFADevices", absent::mfa_devices, on_user(who, "iam:ListMFADevices", |input| input.user_name.as_deref()))
+        .operation("ListSSHPublicKeys", absent::ssh_keys, on_user(who, "iam:ListSSHPublicKeys", |input| input.user_name.as_deref()))
+        .operation("ListSigningCertificates", absent::certificates, on_user(who, "iam:ListSigningCertificates", |input| input.user_name.as_deref()))
+        .operation("ListServiceSpecificCredentials", absent::service_credentials, on_user(who, "iam:ListServiceSpecificCredentials", |input| input.user_name.as_deref()))
         .operation("ListVirtualMFADevices", absent::virtual_mfa_devices, Access::any("iam:ListVirtualMFADevices"))
         .operation("ListServerCertificates", absent::server_certificates, Access::any("iam:ListServerCertificates"))
         .background(Identity::keep_house)

@@ -15,7 +15,7 @@ use crate::state::{ENTITIES, Entity, Kind, RoleFacts, UserFacts};
 /// What CreateGroup takes.
 #[derive(Shape)]
 pub(crate) struct CreateGroupInput {
-    path: Option<String>,
+    pub(crate) path: Option<String>,
     pub(crate) group_name: String,
 }
 

@@ -55,7 +55,7 @@ fn check_size(document: &str) -> Result<(), IamError> {
 #[derive(Shape, Clone)]
 pub(crate) struct CreatePolicyInput {
     pub(crate) policy_name: String,
-    path: Option<String>,
+    pub(crate) path: Option<String>,
     policy_document: String,
     description: Option<String>,
     tags: Option<Vec<Tag>>,

@@ -26,7 +26,7 @@ fn role_of(tx: &ReadTx<'_>, account: &str, profile: &Profile) -> Result<Option<E
 #[derive(Shape)]
 pub(crate) struct CreateInstanceProfileInput {
     pub(crate) instance_profile_name: String,
-    path: Option<String>,
+    pub(crate) path: Option<String>,
     tags: Option<Vec<Tag>>,
 }
 

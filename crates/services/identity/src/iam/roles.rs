@@ -19,7 +19,7 @@ const DEFAULT_SESSION: i64 = 3600;
 /// What CreateRole takes.
 #[derive(Shape, Clone)]
 pub(crate) struct CreateRoleInput {
-    path: Option<String>,
+    pub(crate) path: Option<String>,
     pub(crate) role_name: String,
     assume_role_policy_document: String,
     description: Option<String>,

@@ -34,7 +34,7 @@ pub(crate) async fn change_entity(
 /// What CreateUser takes.
 #[derive(Shape, Clone)]
 pub(crate) struct CreateUserInput {
-    path: Option<String>,
+    pub(crate) path: Option<String>,
     pub(crate) user_name: String,
     permissions_boundary: Option<String>,
     tags: Option<Vec<Tag>>,

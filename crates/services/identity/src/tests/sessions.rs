@@ -136,3 +136,27 @@ async fn the_last_use_of_a_key_is_known() {
         )
     );
 }
+
+#[tokio::test]
+async fn paths_count_in_what_a_policy_names() {
+    let platform = platform(IamMode::Enforce);
+    iam(&platform, "CreateUser", &[("UserName", "lead")]).await.unwrap();
+    let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam::000000000000:role/apps/*"}]}"#;
+    let policy = [("UserName", "lead"), ("PolicyName", "p"), ("PolicyDocument", document)];
+    iam(&platform, "PutUserPolicy", &policy).await.unwrap();
+    let made = iam(&platform, "CreateAccessKey", &[("UserName", "lead")]).await.unwrap();
+    let key = text(&made, &["AccessKey", "AccessKeyId"]);
+    let KeyLookup::Known(credential) = platform.bus.identity().unwrap().look_up_key(key).await else {
+        panic!("the key is not known")
+    };
+    let lead = Arc::new(root().acting_as(credential.principal));
+    let call = async |operation: &str, members: &[(&'static str, &str)]| {
+        platform.bus.call(lead.clone(), "iam", operation, input(members)).await
+    };
+    let role = |path: &'static str| [("RoleName", "r"), ("Path", path), ("AssumeRolePolicyDocument", TRUST)];
+    assert_eq!(call("CreateRole", &role("/other/")).await.unwrap_err().code, "AccessDenied");
+    call("CreateRole", &role("/apps/")).await.unwrap();
+    call("GetRole", &[("RoleName", "r")]).await.unwrap();
+    let error = call("GetUser", &[("UserName", "lead")]).await.unwrap_err();
+    assert!(error.message.contains("on resource: arn:aws:iam::000000000000:user/lead because"), "{error}");
+}
