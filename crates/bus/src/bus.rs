@@ -7,7 +7,7 @@ use pilvi_model::Val;
 use tracing::{debug, error};
 
 use crate::authorize::{AccessRequest, Authorizer};
-use crate::calls::{EventCalls, FunctionCalls, IdentityCalls, LogCalls, ObjectCalls, QueueCalls};
+use crate::calls::{EventCalls, FunctionCalls, IdentityCalls, LogCalls, ObjectCalls, QueueCalls, TopicCalls};
 use crate::service::Service;
 use crate::{ApiError, Ctx, RequestContext};
 
@@ -22,6 +22,7 @@ pub struct Bus {
     objects: OnceLock<Arc<dyn ObjectCalls>>,
     identity: OnceLock<Arc<dyn IdentityCalls>>,
     events: OnceLock<Arc<dyn EventCalls>>,
+    topics: OnceLock<Arc<dyn TopicCalls>>,
 }
 
 macro_rules! typed_calls {
@@ -64,6 +65,7 @@ impl Bus {
         objects, wire_objects, ObjectCalls, "objects";
         identity, wire_identity, IdentityCalls, "identities";
         events, wire_events, EventCalls, "events";
+        topics, wire_topics, TopicCalls, "topics";
     }
 
     /// The services, by name.

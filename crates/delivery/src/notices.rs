@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pilvi_bus::calls::{InvocationMode, InvokeFunction, SendMessage};
+use pilvi_bus::calls::{InvocationMode, InvokeFunction, PublishMessage, SendMessage};
 use pilvi_bus::{ApiError, Arn, Bus, Ctx, Platform};
 use pilvi_store::{StoreError, WriteTx};
 
@@ -56,7 +56,11 @@ impl Notices {
                     SendMessage { queue_arn: delivery.target.clone(), body: text, trace, ..Default::default() };
                 self.bus.queues()?.send(&ctx, message).await.map(|_| ())
             }
-            "sns" => Err(ApiError::not_implemented("sns", "Publish")),
+            "sns" => {
+                let message =
+                    PublishMessage { topic_arn: delivery.target.clone(), message: text, ..PublishMessage::default() };
+                self.bus.topics()?.publish(&ctx, message).await.map(|_| ())
+            }
             _ => Err(ApiError::new("InvalidTarget", 400, format!("Nothing can be delivered to {}.", delivery.target))),
         }
     }

@@ -135,6 +135,9 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");
     let (functions, downloads) = pilvi_functions::service(platform, deliveries.clone()).await?;
     services.push(functions);
+    services.push(pilvi_topics::service(platform, deliveries.clone())?);
+    services.push(pilvi_events::service(platform, deliveries.clone())?);
+    services.push(pilvi_timers::service(platform, deliveries.clone())?);
     let objects = pilvi_objects::Objects::new(platform, Arc::new(Outbox(deliveries.clone())));
     bus.wire_objects(Arc::new(pilvi_objects::calls::Calls(objects.clone())));
     let (apis, gateway) = pilvi_apis::service(platform);

@@ -6,6 +6,7 @@ mod identity;
 mod logs;
 mod objects;
 mod queues;
+mod topics;
 
 pub use events::EventCalls;
 pub use functions::{FunctionCalls, FunctionResult, InvocationMode, InvokeFunction};
@@ -15,3 +16,4 @@ pub use objects::{ObjectBody, ObjectCalls, ObjectName};
 pub use queues::{
     MessageAttribute, QueueCalls, QueueFacts, ReceiveMessages, ReceivedMessage, SendMessage, SentMessage,
 };
+pub use topics::{PublishMessage, TopicCalls};
