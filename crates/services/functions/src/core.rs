@@ -11,7 +11,6 @@ use pilvi_delivery::Deliveries;
 use pilvi_executor::{Endpoint, Executor, ExecutorConfig, ExecutorError, FunctionSpec};
 use pilvi_store::{ReadTx, Store};
 
-use crate::code::Unpacker;
 use crate::credentials::RoleCredentials;
 use crate::errors::FunctionError;
 use crate::facts::Facts;
@@ -19,6 +18,7 @@ use crate::log_sink::FunctionLogs;
 use crate::mappings::Mappings;
 use crate::names::Named;
 use crate::state::{FUNCTIONS, Function, FunctionKey, LATEST, LAYERS, SHARED, Shared};
+use crate::unpack::Unpacker;
 
 /// The functions of all accounts.
 pub struct Functions {

@@ -20,6 +20,7 @@ mod run;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 use std::sync::Arc;
 
