@@ -165,7 +165,7 @@ fn permit(path: &Path, mode: u32) -> Result<(), FunctionError> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use zip::write::SimpleFileOptions;
 
