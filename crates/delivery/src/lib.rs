@@ -10,6 +10,7 @@ mod engine;
 pub mod notices;
 mod plan;
 mod record;
+pub mod targets;
 #[cfg(test)]
 mod tests;
 

@@ -8,7 +8,7 @@ mod objects;
 mod queues;
 mod topics;
 
-pub use events::EventCalls;
+pub use events::{EventCalls, PutEvent};
 pub use functions::{FunctionCalls, FunctionResult, InvocationMode, InvokeFunction};
 pub use identity::{AssumedFor, IdentityCalls};
 pub use logs::{AppendLogs, LogCalls, LogLine};
