@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pilvi_bus::IamMode;
 
+use crate::demo::Demo;
+
 /// A serverless cloud of your own: AWS's APIs on one port, with real functions, queues, tables and buckets behind them.
 #[derive(Parser)]
 #[command(name = "pilvi", version, about, arg_required_else_help = true, after_help = EXAMPLES)]
@@ -16,6 +18,7 @@ pub(crate) struct CommandLine {
 
 const EXAMPLES: &str = "\
 Examples:
+  pilvi demo job-offers              a whole application, really running
   pilvi start                        a cloud on port 4566, kept in ./.pilvi
   pilvi start --ephemeral --port 0   a cloud on any free port that keeps nothing
   eval \"$(pilvi env)\"                point aws, Terraform and the SDKs at it
@@ -26,6 +29,9 @@ Examples:
 pub(crate) enum Command {
     /// Start the cloud
     Start(StartOptions),
+    /// Show a whole application at work
+    #[command(subcommand)]
+    Demo(Demo),
     /// Print the shell's exports that point clients at the cloud
     Env(Address),
     /// Say whether a cloud is running, and what is in it

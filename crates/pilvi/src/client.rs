@@ -31,6 +31,11 @@ pub(crate) async fn reset(address: &Address) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether a cloud answers on this port of this machine.
+pub(crate) async fn is_running(port: u16) -> bool {
+    ask(&Address { port }, http::Method::GET, "/_pilvi/health").await.is_ok()
+}
+
 async fn ask(address: &Address, method: http::Method, path: &str) -> anyhow::Result<Value> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let uri = format!("http://localhost:{}{path}", address.port);

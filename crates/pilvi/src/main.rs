@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod client;
 mod cloud;
+mod demo;
 mod start;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     let result = runtime.block_on(async {
         match command {
             Command::Start(options) => start::start(options).await,
+            Command::Demo(demo) => demo::run(demo).await,
             Command::Env(address) => {
                 print!("{}", cli::exports(&address));
                 Ok(())

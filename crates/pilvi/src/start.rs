@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use pilvi_bus::http::Connection;
 use pilvi_bus::{Clock, IamMode, Settings};
 use pilvi_edge::server::{ConnectionInfo, Handler, LocalTls, ResponseBody, Server};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -19,6 +20,15 @@ use crate::cloud::Cloud;
 
 /// Starts a cloud and serves it until SIGINT or SIGTERM.
 pub(crate) async fn start(options: StartOptions) -> anyhow::Result<()> {
+    serve(options, CancellationToken::new(), None).await
+}
+
+/// Starts a cloud and serves it until SIGINT, SIGTERM or the token; `ready` is told its port.
+pub(crate) async fn serve(
+    options: StartOptions,
+    shutdown: CancellationToken,
+    ready: Option<oneshot::Sender<u16>>,
+) -> anyhow::Result<()> {
     log_to_stderr(&options.log)?;
     let iam = IamMode::from(options.iam);
     if !options.host.is_loopback() && iam != IamMode::Strict {
@@ -35,7 +45,6 @@ pub(crate) async fn start(options: StartOptions) -> anyhow::Result<()> {
     let ca_pem = tls.ca_path().map(std::path::Path::to_owned);
     let settings = Settings { data, host: options.host, port, iam, ca_pem };
 
-    let shutdown = CancellationToken::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     let clock = Clock::real();
     let reset = Arc::new(tokio::sync::Notify::new());
@@ -47,6 +56,9 @@ pub(crate) async fn start(options: StartOptions) -> anyhow::Result<()> {
     info!("Pilvi {} is ready at http://localhost:{port} ({kept})", env!("CARGO_PKG_VERSION"));
 
     let serving = tokio::spawn(server.serve(port_handler.clone(), tls.acceptor(), shutdown.clone()));
+    if let Some(ready) = ready {
+        let _ = ready.send(port);
+    }
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
