@@ -129,7 +129,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let bus = &platform.bus;
     let mut services = pilvi_identity::services(platform);
     services.push(pilvi_queues::service(platform)?);
-    services.push(pilvi_tables::service(platform));
+    services.extend(pilvi_tables::services(platform));
     services.push(pilvi_logs::service(platform));
     let deliveries = Deliveries::new(platform)?;
     Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");

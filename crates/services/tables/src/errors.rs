@@ -25,6 +25,12 @@ pub enum TableError {
     /// LimitExceededException.
     #[error("{0}")]
     LimitExceeded(String),
+    /// ExpiredIteratorException.
+    #[error("{0}")]
+    ExpiredIterator(String),
+    /// TrimmedDataAccessException.
+    #[error("The operation attempted to read past the oldest stream record in a shard.")]
+    Trimmed,
     /// PolicyNotFoundException.
     #[error("{0}")]
     PolicyNotFound(String),
@@ -84,6 +90,8 @@ impl TableError {
             Self::NotFound(_) => "ResourceNotFoundException",
             Self::InUse(_) => "ResourceInUseException",
             Self::LimitExceeded(_) => "LimitExceededException",
+            Self::ExpiredIterator(_) => "ExpiredIteratorException",
+            Self::Trimmed => "TrimmedDataAccessException",
             Self::PolicyNotFound(_) => "PolicyNotFoundException",
             Self::ConditionFailed(_) => "ConditionalCheckFailedException",
             Self::Cancelled(_) => "TransactionCanceledException",

@@ -9,6 +9,8 @@ mod access;
 pub mod dynamodb;
 pub mod errors;
 pub mod state;
+#[allow(missing_docs, reason = "members have the names of the API's, which AWS documents")]
+pub mod streams;
 pub mod table;
 
 #[cfg(test)]
@@ -24,9 +26,13 @@ use dynamodb::{
 };
 use state::Tables;
 
-/// The service.
-pub fn service(platform: &Platform) -> Arc<dyn Service> {
+/// The services: tables, and the streams of their changes.
+pub fn services(platform: &Platform) -> Vec<Arc<dyn Service>> {
     let tables = Arc::new(Tables::new(platform));
+    vec![service(Arc::clone(&tables)), streams::service(tables)]
+}
+
+fn service(tables: Arc<Tables>) -> Arc<dyn Service> {
     Manifest::new("dynamodb", Arc::clone(&tables))
         .resource_policies(Arc::new(policy::Policies(tables)))
         // tables

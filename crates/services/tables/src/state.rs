@@ -1,5 +1,6 @@
 //! Tables and items in the store.
 
+pub mod changes;
 pub mod items;
 pub mod record;
 
@@ -117,9 +118,15 @@ pub fn put_table(tx: &mut WriteTx<'_>, key: &TableKey, record: &TableRecord) -> 
     tx.put(&TABLES, key, &Raw(bytes))
 }
 
-/// Deletes a table; its items are removed in the background.
-pub fn delete_table(tx: &mut WriteTx<'_>, key: &TableKey, definition: &Definition) -> Result<(), StoreError> {
+/// The key of the stream that was enabled last.
+pub fn stream_key(key: &TableKey, record: &TableRecord) -> changes::StreamKey {
+    (key.0.clone(), key.1.clone(), key.2.clone(), record.stream_label.clone().unwrap_or_default())
+}
+
+/// Deletes a table; its items are removed in the background, and its stream ends.
+pub fn delete_table(tx: &mut WriteTx<'_>, key: &TableKey, definition: &Definition, now: i64) -> Result<(), StoreError> {
     tx.delete(&TABLES, key)?;
+    changes::end(tx, &stream_key(key, &definition.record), now)?;
     tx.put(&DROPPED, &(definition.record.id, Uuid::nil()), &0)?;
     for index in &definition.index_ids {
         tx.put(&DROPPED, &(definition.record.id, *index), &0)?;

@@ -18,17 +18,18 @@ use serde_json::{Value, json};
 
 use crate::state::Tables;
 
-struct Cloud {
+pub(crate) struct Cloud {
     service: Arc<dyn Service>,
-    tables: Tables,
-    clock: Clock,
+    streams: Arc<dyn Service>,
+    pub(crate) tables: Tables,
+    pub(crate) clock: Clock,
     ctx: Ctx,
     api: &'static Api,
     _folder: tempfile::TempDir,
 }
 
 impl Cloud {
-    fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::frozen(Timestamp::from_second(1_800_000_000).unwrap());
         let settings = Settings {
@@ -48,8 +49,10 @@ impl Cloud {
         };
         let root = Principal::Root { account: "000000000000".to_owned() };
         let ctx = RequestContext::internal(root, "000000000000", "eu-west-1", "http://localhost:4566");
+        let [service, streams] = <[_; 2]>::try_from(crate::services(&platform)).ok().unwrap();
         Self {
-            service: crate::service(&platform),
+            service,
+            streams,
             tables: Tables::new(&platform),
             clock,
             ctx: Arc::new(ctx),
@@ -58,22 +61,27 @@ impl Cloud {
         }
     }
 
-    async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
-        let modelled = self.api.operation(operation).unwrap();
-        let parsed = json::parse(self.api, modelled.input, input.to_string().as_bytes()).ok().unwrap();
+    /// Calls an operation of DynamoDB, or else of DynamoDB Streams.
+    pub(crate) async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
+        let (api, service) = match self.api.operation(operation) {
+            Some(_) => (self.api, &self.service),
+            None => (pilvi_model::api("dynamodbstreams").unwrap(), &self.streams),
+        };
+        let modelled = api.operation(operation).unwrap();
+        let parsed = json::parse(api, modelled.input, input.to_string().as_bytes()).ok().unwrap();
         assert!(parsed.problems.0.is_empty(), "{operation}: {}", parsed.problems.text());
-        let output = self.service.call(Arc::clone(&self.ctx), operation, parsed.input, Arc::new(AllowAll)).await?;
+        let output = service.call(Arc::clone(&self.ctx), operation, parsed.input, Arc::new(AllowAll)).await?;
         let mut bytes = Vec::new();
-        json_out::write(self.api, modelled.output.unwrap(), &output, &mut bytes);
+        json_out::write(api, modelled.output.unwrap(), &output, &mut bytes);
         Ok(serde_json::from_slice(&bytes).unwrap())
     }
 
-    async fn ok(&self, operation: &str, input: Value) -> Value {
+    pub(crate) async fn ok(&self, operation: &str, input: Value) -> Value {
         self.call(operation, input).await.unwrap_or_else(|error| panic!("{operation}: {error}"))
     }
 
     /// A table with a range key, a global index on (g, n) and a local one on n.
-    async fn make_table(&self) {
+    pub(crate) async fn make_table(&self) {
         let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
         let attribute = |name: &str, kind: &str| json!({"AttributeName": name, "AttributeType": kind});
         self.ok(
@@ -123,10 +131,13 @@ impl Cloud {
 async fn the_structs_say_what_the_model_says() {
     let cloud = Cloud::new(Store::memory());
     let mut differences = Vec::new();
-    for facts in cloud.service.operations() {
-        let operation = cloud.api.operation(facts.name).unwrap();
-        differences.extend(mismatches(facts.input, Role::Input, cloud.api, operation.input, facts.name));
-        differences.extend(mismatches(facts.output, Role::Output, cloud.api, operation.output, facts.name));
+    for service in [&cloud.service, &cloud.streams] {
+        let api = pilvi_model::api(service.name()).unwrap();
+        for facts in service.operations() {
+            let operation = api.operation(facts.name).unwrap();
+            differences.extend(mismatches(facts.input, Role::Input, api, operation.input, facts.name));
+            differences.extend(mismatches(facts.output, Role::Output, api, operation.output, facts.name));
+        }
     }
     assert_eq!(differences, Vec::<String>::new());
 }

@@ -10,9 +10,6 @@ use super::tags::change;
 use crate::errors::TableError;
 use crate::state::Tables;
 
-/// The days that can be gone back, unless fewer are asked for.
-const DAYS: i64 = 35;
-
 /// What DescribeContinuousBackups takes.
 #[derive(Shape)]
 pub struct DescribeContinuousBackupsInput {
@@ -66,7 +63,7 @@ fn output(recovery: Option<(i64, i64)>, now: i64) -> ContinuousBackupsOutput {
             continuous_backups_status: "ENABLED".to_owned(),
             point_in_time_recovery_description: Recovery {
                 point_in_time_recovery_status: if recovery.is_some() { "ENABLED" } else { "DISABLED" }.to_owned(),
-                recovery_period_in_days: recovery.map(|(_, days)| days),
+                recovery_period_in_days: recovery.map(|(_, days)| days).filter(|days| *days > 0),
                 earliest_restorable_date_time: recovery.and_then(|(since, _)| time(since)),
                 latest_restorable_date_time: recovery.and_then(|(since, _)| time((now - 300_000).max(since))),
             },
@@ -96,7 +93,8 @@ pub async fn update_continuous_backups(
     let now = tables.clock.now_ms();
     let wanted = input.point_in_time_recovery_specification;
     let changed = change(&tables, key, String::new(), move |record| {
-        let days = wanted.recovery_period_in_days.unwrap_or(DAYS);
+        // Zero where it is not named, and then it is not answered: it is 35 days.
+        let days = wanted.recovery_period_in_days.unwrap_or(0);
         record.recovery =
             wanted.point_in_time_recovery_enabled.then(|| (record.recovery.map_or(now, |(since, _)| since), days));
         Ok(())

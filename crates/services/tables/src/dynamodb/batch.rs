@@ -241,6 +241,7 @@ pub async fn batch_write_item(
         }
         parts.push((name, table, writes));
     }
+    let now = tables.clock.now_ms();
     let finder = tables.finder();
     let metrics_wanted = input.return_item_collection_metrics;
     tables
@@ -268,7 +269,7 @@ pub async fn batch_write_item(
                 let mut metrics = Vec::new();
                 for write in writes {
                     metrics.extend(collection_metrics(&definition, write.item(), metrics_wanted.as_deref()));
-                    let written = write.run(tx, &definition)?;
+                    let written = write.run(tx, &definition, now)?;
                     usage.add_write(&definition, written.size(), &written.costs, 1.0);
                 }
                 if !metrics.is_empty() {

@@ -15,7 +15,7 @@ use super::params;
 use super::tags::Tag;
 use crate::errors::TableError;
 use crate::state::record::{IndexRecord, TableRecord, Throughput};
-use crate::state::{Tables, put_table};
+use crate::state::{Tables, changes, put_table, stream_key};
 
 /// What CreateTable takes.
 #[derive(Shape)]
@@ -78,7 +78,8 @@ pub async fn create_table(
     if account != ctx.account || region != ctx.region {
         return Err(TableError::invalid("A table is created in the caller's own account and region"));
     }
-    let record = record(&ctx, name, input, tables.clock.now_ms())?;
+    let now = tables.clock.now_ms();
+    let record = record(&ctx, name, input, now)?;
     let key = (account, region, record.name.clone());
     let finder = tables.finder();
     let definition = tables
@@ -88,6 +89,7 @@ pub async fn create_table(
                 return Err(TableError::InUse(format!("Table already exists: {}", key.2)));
             }
             put_table(tx, &key, &record)?;
+            changes::begin(tx, stream_key(&key, &record), &record, now)?;
             finder.require(tx, &key)
         })
         .await?;
@@ -160,6 +162,7 @@ fn record(ctx: &RequestContext, name: String, input: CreateTableInput, now: i64)
         on_demand_limits: input.on_demand_throughput.map(OnDemandThroughput::limits),
         class: input.table_class.map(|class| (class, None)),
         deletion_protection: input.deletion_protection_enabled == Some(true),
+        stream_id: stream.as_ref().map(|_| Uuid::new_v4()),
         stream_label: stream.as_ref().map(|_| stream_label(now)),
         stream,
         encryption_key: encryption_key(ctx, input.sse_specification.as_ref()),
@@ -270,7 +273,11 @@ pub fn encryption_key(ctx: &RequestContext, input: Option<&EncryptionInput>) -> 
         Some(key) if key.starts_with("arn:") => key.clone(),
         Some(key) if key.starts_with("alias/") => ctx.arn("kms", key.clone()).to_string(),
         Some(key) => ctx.arn("kms", format!("key/{key}")).to_string(),
-        None => ctx.arn("kms", "alias/aws/dynamodb").to_string(),
+        // The account's key for DynamoDB, one in each region; its id never changes.
+        None => {
+            let of = format!("{}/{}/alias/aws/dynamodb", ctx.account, ctx.region);
+            ctx.arn("kms", format!("key/{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, of.as_bytes()))).to_string()
+        }
     })
 }
 

@@ -24,6 +24,7 @@ pub async fn delete_table(
     input: DeleteTableInput,
 ) -> Result<TableDescriptionOutput, TableError> {
     let key = params::table_key(&ctx, &input.table_name)?;
+    let now = tables.clock.now_ms();
     let finder = tables.finder();
     let definition = tables
         .store
@@ -34,7 +35,7 @@ pub async fn delete_table(
                     "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
                 ));
             }
-            state::delete_table(tx, &key, &definition)?;
+            state::delete_table(tx, &key, &definition, now)?;
             Ok(definition)
         })
         .await?;

@@ -39,7 +39,7 @@ pub struct TableDescription {
     pub table_class_summary: Option<TableClassSummary>,
     pub deletion_protection_enabled: bool,
     pub on_demand_throughput: Option<OnDemandThroughput>,
-    pub warm_throughput: WarmThroughput,
+    pub warm_throughput: Option<WarmThroughput>,
 }
 
 /// ProvisionedThroughputDescription.
@@ -96,7 +96,7 @@ pub struct GlobalIndexDescription {
     pub item_count: i64,
     pub index_arn: String,
     pub on_demand_throughput: Option<OnDemandThroughput>,
-    pub warm_throughput: WarmThroughput,
+    pub warm_throughput: Option<WarmThroughput>,
 }
 
 /// LocalSecondaryIndexDescription.
@@ -179,16 +179,17 @@ fn on_demand(limits: Option<(Option<i64>, Option<i64>)>) -> Option<OnDemandThrou
     limits.map(|(read, write)| OnDemandThroughput { max_read_request_units: read, max_write_request_units: write })
 }
 
-/// The description of a table. `counts` are the numbers of items of the table and of its indexes.
+/// The description of a table. `counts` are the numbers of items of the table and of its indexes, with their bytes.
 pub fn describe(
     definition: &Definition,
     status: &str,
     index_status: &str,
-    counts: Option<&[usize]>,
+    counts: Option<&[(usize, usize)]>,
 ) -> TableDescription {
     let record = &definition.record;
-    let count = |at: usize| counts.and_then(|counts| counts.get(at)).and_then(|count| i64::try_from(*count).ok());
-    let count = |at: usize| count(at).unwrap_or(0);
+    let figures = |at: usize| counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default();
+    let count = |at: usize| i64::try_from(figures(at).0).unwrap_or(i64::MAX);
+    let size = |at: usize| i64::try_from(figures(at).1).unwrap_or(i64::MAX);
     let mut locals = Vec::new();
     let mut globals = Vec::new();
     for (position, index) in record.indexes.iter().enumerate() {
@@ -198,7 +199,7 @@ pub fn describe(
                 index_name: index.name.clone(),
                 key_schema: key_schema(&index.keys),
                 projection: projection(index),
-                index_size_bytes: 0,
+                index_size_bytes: size(position + 1),
                 item_count: count(position + 1),
                 index_arn,
             });
@@ -209,26 +210,29 @@ pub fn describe(
                 projection: projection(index),
                 index_status: index_status.to_owned(),
                 provisioned_throughput: throughput(&index.throughput),
-                index_size_bytes: 0,
+                index_size_bytes: size(position + 1),
                 item_count: count(position + 1),
                 index_arn,
                 on_demand_throughput: on_demand(index.on_demand_limits),
-                warm_throughput: warm(record, &index.throughput, index_status),
+                warm_throughput: counts.map(|_| warm(record, &index.throughput, index_status)),
             });
         }
     }
+    let mut attribute_definitions: Vec<AttributeDefinition> = record
+        .attributes
+        .iter()
+        .map(|(name, kind)| AttributeDefinition { attribute_name: name.clone(), attribute_type: kind.clone() })
+        .collect();
+    // In the order of their names, whichever order the client gave them in.
+    attribute_definitions.sort_by(|one, two| one.attribute_name.cmp(&two.attribute_name));
     TableDescription {
-        attribute_definitions: record
-            .attributes
-            .iter()
-            .map(|(name, kind)| AttributeDefinition { attribute_name: name.clone(), attribute_type: kind.clone() })
-            .collect(),
+        attribute_definitions,
         table_name: record.name.clone(),
         key_schema: key_schema(&record.keys),
         table_status: status.to_owned(),
         creation_date_time: time(record.created),
         provisioned_throughput: throughput(&record.throughput),
-        table_size_bytes: 0,
+        table_size_bytes: size(0),
         item_count: count(0),
         table_arn: record.arn.clone(),
         table_id: record.id.to_string(),
@@ -255,6 +259,7 @@ pub fn describe(
             .map(|(class, changed)| TableClassSummary { table_class: class, last_update_date_time: changed.map(time) }),
         deletion_protection_enabled: record.deletion_protection,
         on_demand_throughput: on_demand(record.on_demand_limits),
-        warm_throughput: warm(record, &record.throughput, status),
+        // Answers that only announce a change are without it.
+        warm_throughput: counts.map(|_| warm(record, &record.throughput, status)),
     }
 }

@@ -84,6 +84,7 @@ pub async fn finish(
     detail: Detail,
     metrics: Option<String>,
 ) -> Result<WriteItemOutput, TableError> {
+    let now = tables.clock.now_ms();
     let finder = tables.finder();
     let (definition, written, metrics) = tables
         .store
@@ -91,7 +92,7 @@ pub async fn finish(
             let definition = finder.require(tx, &key)?;
             write.check(&definition)?;
             let metrics = collection_metrics(&definition, write.item(), metrics.as_deref());
-            let written = write.run(tx, &definition)?;
+            let written = write.run(tx, &definition, now)?;
             Ok((definition, written, metrics))
         })
         .await?;

@@ -290,7 +290,7 @@ pub async fn transact_write_items(
                     reasons.push(key_reason(error)?);
                     continue;
                 }
-                match write.run(tx, definition) {
+                match write.run(tx, definition, now) {
                     Ok(written) => {
                         reasons.push(Reason::default());
                         usage_of(&mut usages, name).add_write(definition, written.size(), &written.costs, 2.0);

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::params;
 use super::tags::change;
 use crate::errors::TableError;
+use crate::state::changes::{self, Cause};
 use crate::state::{self, TableKey, Tables, items};
 use crate::table::Value;
 use crate::table::value::Item;
@@ -125,6 +126,10 @@ pub async fn background(tables: Arc<Tables>, shutdown: CancellationToken) {
 /// One round of the background work.
 pub async fn tidy(tables: &Tables) -> Result<(), StoreError> {
     while state::sweep(&tables.store).await? {}
+    let now = tables.clock.now_ms();
+    while tables.store.read(|tx| changes::has_old(tx, now))? {
+        tables.store.write(move |tx| changes::trim(tx, now)).await?;
+    }
     state::forget_tokens(&tables.store, tables.clock.now_ms()).await?;
     for key in tables.store.read(state::all_tables)? {
         if tables.table(&key)?.is_some_and(|definition| definition.record.ttl.is_some()) {
@@ -137,7 +142,7 @@ pub async fn tidy(tables: &Tables) -> Result<(), StoreError> {
 /// Deletes a table's expired items, page by page.
 async fn expire(tables: &Tables, key: &TableKey) -> Result<(), StoreError> {
     const PAGE: usize = 500;
-    let now = tables.clock.now_s();
+    let (now, now_ms) = (tables.clock.now_s(), tables.clock.now_ms());
     let mut after: Option<Vec<u8>> = None;
     loop {
         let page = tables.store.read(|tx| -> Result<_, StoreError> {
@@ -160,6 +165,8 @@ async fn expire(tables: &Tables, key: &TableKey) -> Result<(), StoreError> {
                     // It may have been written meanwhile.
                     if let Some(item) = item.filter(|item| is_due(item, &attribute, now)) {
                         items::replace(tx, &definition, item_key, Some(&item), None, None)?;
+                        let cause = Cause { at: now_ms, expired: true };
+                        changes::log(tx, &definition.record, &definition.schema.keys, Some(&item), None, cause)?;
                     }
                 }
                 Ok(())

@@ -78,6 +78,7 @@ pub async fn update_item(tables: Arc<Tables>, ctx: Ctx, input: UpdateItemInput) 
         wants_failed: input.return_values_on_condition_check_failure.as_deref() == Some("ALL_OLD"),
     };
     let metrics = input.return_item_collection_metrics;
+    let now = tables.clock.now_ms();
     let finder = tables.finder();
     let (definition, written, metrics) = tables
         .store
@@ -85,7 +86,7 @@ pub async fn update_item(tables: Arc<Tables>, ctx: Ctx, input: UpdateItemInput) 
             let definition = finder.require(tx, &table)?;
             write.check(&definition)?;
             let metrics = collection_metrics(&definition, write.item(), metrics.as_deref());
-            let written = write.run(tx, &definition)?;
+            let written = write.run(tx, &definition, now)?;
             Ok((definition, written, metrics))
         })
         .await?;

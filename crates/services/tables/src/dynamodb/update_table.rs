@@ -5,17 +5,18 @@ use std::sync::Arc;
 use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 use pilvi_store::{StoreError, WriteTx};
+use uuid::Uuid;
 
 use super::create_table::{
     EncryptionInput, StreamSpecification, TableDescriptionOutput, check_throughput, encryption_key, stream_label,
     stream_view,
 };
-use super::description::describe;
+use super::description::{EncryptionDescription, describe};
 use super::indexes::{AttributeDefinition, GlobalIndexInput, OnDemandThroughput, ThroughputInput, global_index};
 use super::params;
 use crate::errors::TableError;
 use crate::state::record::{TableRecord, Throughput};
-use crate::state::{Definition, Tables, drop_index, items, put_table};
+use crate::state::{Definition, Tables, changes, drop_index, items, put_table, stream_key};
 
 /// What UpdateTable takes.
 #[derive(Clone, Shape)]
@@ -78,21 +79,34 @@ pub async fn update_table(
     let now = tables.clock.now_ms();
     let finder = tables.finder();
     let context = Arc::clone(&ctx);
-    let definition = tables
+    let encryption = input.sse_specification.is_some();
+    let (before, definition) = tables
         .store
         .write(move |tx| -> Result<_, TableError> {
-            let definition = finder.require_named(tx, &key)?;
-            let mut record = definition.record.clone();
+            let before = finder.require_named(tx, &key)?;
+            let mut record = before.record.clone();
             change_billing(&mut record, &input, now)?;
             if let Some(stream) = &input.stream_specification {
                 let view = stream_view(Some(stream))?;
                 if view.is_some() && record.stream.is_some() {
-                    return Err(TableError::InUse(format!("Table already has an enabled stream: {}", record.name)));
+                    return Err(TableError::Validation(format!(
+                        "Table already has an enabled stream: TableName: {}",
+                        record.name
+                    )));
                 }
+                if view.is_none() && record.stream.is_none() {
+                    return Err(TableError::Validation(format!(
+                        "Table already has a disabled stream: TableName: {}",
+                        record.name
+                    )));
+                }
+                changes::end(tx, &stream_key(&key, &record), now)?;
+                record.stream_id = view.as_ref().map(|_| Uuid::new_v4());
                 if view.is_some() {
                     record.stream_label = Some(stream_label(now));
                 }
                 record.stream = view;
+                changes::begin(tx, stream_key(&key, &record), &record, now)?;
             }
             if input.sse_specification.is_some() {
                 record.encryption_key = encryption_key(&context, input.sse_specification.as_ref());
@@ -110,10 +124,20 @@ pub async fn update_table(
             for name in made {
                 fill_index(tx, &definition, &name)?;
             }
-            Ok(definition)
+            Ok((before, definition))
         })
         .await?;
-    Ok(TableDescriptionOutput { table_description: describe(&definition, "UPDATING", "UPDATING", None) })
+    let mut table_description = describe(&definition, "UPDATING", "UPDATING", None);
+    let keys = [&definition.record, &before.record].map(|record| record.encryption_key.clone());
+    if let (true, Some(key)) = (encryption, keys.into_iter().flatten().next()) {
+        // The key is named until encryption by it has ended.
+        table_description.sse_description = Some(EncryptionDescription {
+            status: "UPDATING".to_owned(),
+            sse_type: "KMS".to_owned(),
+            kms_master_key_arn: key,
+        });
+    }
+    Ok(TableDescriptionOutput { table_description })
 }
 
 fn change_billing(record: &mut TableRecord, input: &UpdateTableInput, now: i64) -> Result<(), TableError> {

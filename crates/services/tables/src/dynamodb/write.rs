@@ -6,6 +6,7 @@ use bytes::Bytes;
 use pilvi_store::WriteTx;
 
 use crate::errors::TableError;
+use crate::state::changes::{self, Cause};
 use crate::state::items::{self, IndexCosts};
 use crate::state::{Definition, items::get};
 use crate::table::encoding;
@@ -95,13 +96,14 @@ impl Write {
     }
 
     /// Writes. The checks have been passed.
-    pub fn run(&self, tx: &mut WriteTx<'_>, definition: &Definition) -> Result<Written, TableError> {
+    pub fn run(&self, tx: &mut WriteTx<'_>, definition: &Definition, now: i64) -> Result<Written, TableError> {
         let schema = &definition.schema;
         let key = schema.keys.encode(self.item()).ok_or_else(TableError::no_such_table)?;
         let table = definition.record.id;
         let reads = self.wants_before
             || self.condition.is_some()
             || !schema.indexes.is_empty()
+            || definition.record.stream_id.is_some()
             || !matches!(self.kind, Kind::Put(..));
         let before = if reads { get(tx, table, &key)? } else { None };
         if let Some(condition) = &self.condition {
@@ -124,6 +126,8 @@ impl Write {
             return Ok(Written { before, after, costs: Vec::new() });
         }
         let costs = items::replace(tx, definition, &key, before.as_ref(), after.as_deref(), encoded)?;
+        let cause = Cause::call(now);
+        changes::log(tx, &definition.record, &schema.keys, before.as_ref(), after.as_deref(), cause)?;
         Ok(Written { before, after, costs })
     }
 }

@@ -184,24 +184,16 @@ pub fn page(
     entries.map(|entry| entry.and_then(|((_, key), Raw(bytes))| Ok((key, decode(&bytes)?)))).collect()
 }
 
-/// How many items a table (or entries an index) has; counting ends at `limit`.
-pub fn count(tx: &ReadTx<'_>, table: Uuid, index: Option<Uuid>, limit: usize) -> Result<usize, StoreError> {
-    let mut count = 0;
-    match index {
-        None => {
-            for key in tx.keys(&ITEMS, Range::prefix(&(table,))).take(limit) {
-                key?;
-                count += 1;
-            }
-        }
-        Some(index) => {
-            for key in tx.keys(&ENTRIES, Range::prefix(&(table, index))).take(limit) {
-                key?;
-                count += 1;
-            }
-        }
-    }
-    Ok(count)
+/// How many items a table (or entries an index) has, and their bytes; counting ends at `limit`.
+pub fn count(tx: &ReadTx<'_>, table: Uuid, index: Option<Uuid>, limit: usize) -> Result<(usize, usize), StoreError> {
+    let (mut count, mut bytes) = (0, 0);
+    let span = Span { prefix: Vec::new(), from: None, until: None, after: None, before: None };
+    walk(tx, table, index, &span, true, &mut |item| {
+        count += 1;
+        bytes += item_size(&item);
+        Ok(count < limit)
+    })?;
+    Ok((count, bytes))
 }
 
 /// Removes at most `limit` items of a deleted table or entries of a deleted index; true where some may be left.

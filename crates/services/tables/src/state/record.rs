@@ -45,6 +45,9 @@ pub struct TableRecord {
     /// The view type of the enabled stream.
     #[serde(default)]
     pub stream: Option<String>,
+    /// The id of the enabled stream's change log.
+    #[serde(default)]
+    pub stream_id: Option<Uuid>,
     /// The label of the last stream, which stays when it is disabled.
     #[serde(default)]
     pub stream_label: Option<String>,
