@@ -98,7 +98,7 @@ impl Edge {
             return Err(ApiError::new(code, 403, "Request is missing Authentication Token"));
         }
         let parsed = parse(target, parts, &body)?;
-        if let Some(error) = dialect(target.api.name).refuse(&parsed.problems) {
+        if let Some(error) = dialect(target.api, target.operation).refuse(&parsed.problems) {
             return Err(error);
         }
         let ctx = context(caller.principal, caller.access_key, claimed_region, parts, connection, request_id);

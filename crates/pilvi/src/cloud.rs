@@ -130,8 +130,8 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let mut services = pilvi_identity::services(platform);
     services.push(pilvi_queues::service(platform)?);
     services.extend(pilvi_tables::services(platform));
-    services.push(pilvi_logs::service(platform));
     let deliveries = Deliveries::new(platform)?;
+    services.push(pilvi_logs::service(platform, deliveries.clone()));
     Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");
     let (functions, downloads) = pilvi_functions::service(platform, deliveries.clone()).await?;
     services.push(functions);

@@ -37,6 +37,14 @@ pub struct Principal {
     pub unique_id: Option<Box<str>>,
 }
 
+/// Whether a service is meant by its name in a region: `logs.eu-west-1.amazonaws.com` is `logs.amazonaws.com`.
+fn is_regional(name: &str, service: &str) -> bool {
+    let parts = name.split_once('.').and_then(|(first, rest)| Some((first, rest.split_once('.')?.1)));
+    parts.is_some_and(|(first, domain)| {
+        service.split_once('.') == Some((first, domain)) && domain.starts_with("amazonaws.")
+    })
+}
+
 impl Principal {
     /// An unsigned caller.
     pub fn anonymous() -> Principal {
@@ -109,7 +117,8 @@ impl Principal {
             },
             PrincipalName::UniqueId(_) | PrincipalName::CanonicalUser(_) => None,
             PrincipalName::Service(service) => {
-                let same = self.kind == PrincipalKind::Service && (**service == *self.arn || &**service == "*");
+                let same = self.kind == PrincipalKind::Service
+                    && (**service == *self.arn || &**service == "*" || is_regional(service, &self.arn));
                 same.then_some(Closeness::Direct)
             }
             PrincipalName::Federated(provider) => {

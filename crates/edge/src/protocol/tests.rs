@@ -19,8 +19,34 @@ fn parse_json(service: &str, name: &str, body: &str) -> Result<Parsed, Unreadabl
     json::parse(api, operation.input, body.as_bytes())
 }
 
-fn refusal(service: &str, parsed: &Parsed) -> Option<ApiError> {
-    dialect(service).refuse(&parsed.problems)
+fn refusal(service: &str, name: &str, parsed: &Parsed) -> Option<ApiError> {
+    let (api, operation) = operation(service, name);
+    dialect(api, operation).refuse(&parsed.problems)
+}
+
+#[test]
+fn logs_words_some_problems_in_its_own_way() {
+    let name = "g".repeat(513);
+    let parsed = parse_json("logs", "CreateLogGroup", &format!(r#"{{"logGroupName": "{name}"}}"#)).unwrap();
+    let error = refusal("logs", "CreateLogGroup", &parsed).unwrap();
+    let text = "Invalid LogGroup or LogStream, both must have length less than or equal to 512.";
+    assert_eq!((&*error.code, &*error.message), ("InvalidParameterException", text));
+    let to = r#"{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}"#;
+    let body = format!(
+        r#"{{"logGroupName": "g", "filterName": "f", "filterPattern": "", "metricTransformations": [{to}, {to}]}}"#
+    );
+    let parsed = parse_json("logs", "PutMetricFilter", &body).unwrap();
+    let error = refusal("logs", "PutMetricFilter", &parsed).unwrap();
+    let one = "MetricTransformation(metricName=m, metricNamespace=n, metricValue=1, defaultValue=null, dimensions=null, unit=null)";
+    assert_eq!(
+        error.message,
+        format!(
+            "1 validation error detected: Value '[{one}, {one}]' at 'metricTransformations' failed to satisfy constraint: Member \
+             must have length less than or equal to 1"
+        )
+    );
+    let parsed = parse_json("logs", "PutDeliveryDestination", r#"{"name": "d", "outputFormat": "x"}"#).unwrap();
+    assert_eq!(&*refusal("logs", "PutDeliveryDestination", &parsed).unwrap().code, "ValidationException");
 }
 
 #[test]
@@ -28,7 +54,7 @@ fn broken_constraints_are_told_in_the_services_words() {
     let (api, operation) = operation("iam", "GetRole");
     let form = vec![("RoleName".to_owned(), format!("{};", "r".repeat(64)))];
     let parsed = query::parse(api, operation.input, &form).unwrap();
-    let error = refusal("iam", &parsed).unwrap();
+    let error = refusal("iam", "GetRole", &parsed).unwrap();
     assert_eq!(error.code, "ValidationError");
     let value = format!("Value '{}' at 'roleName' failed to satisfy constraint: Member must", form[0].1);
     assert_eq!(
@@ -40,14 +66,14 @@ fn broken_constraints_are_told_in_the_services_words() {
     );
 
     let parsed = parse_json("sqs", "SendMessage", r#"{"QueueUrl": "u"}"#).unwrap();
-    let error = refusal("sqs", &parsed).unwrap();
+    let error = refusal("sqs", "SendMessage", &parsed).unwrap();
     assert_eq!(
         (&*error.code, &*error.message),
         ("MissingParameter", "The request must contain the parameter MessageBody.")
     );
 
     let parsed = parse_json("logs", "CreateLogGroup", r#"{"logGroupName": ""}"#).unwrap();
-    let error = refusal("logs", &parsed).unwrap();
+    let error = refusal("logs", "CreateLogGroup", &parsed).unwrap();
     assert_eq!(error.code, "InvalidParameterException");
     assert!(error.message.contains("Value '' at 'logGroupName' failed to satisfy constraint"), "{}", error.message);
 }
@@ -56,7 +82,7 @@ fn broken_constraints_are_told_in_the_services_words() {
 fn a_missing_member_deep_down_is_told_with_its_place() {
     let body = r#"{"RequestItems": {"t": [{"PutRequest": {}}]}}"#;
     let parsed = parse_json("dynamodb", "BatchWriteItem", body).unwrap();
-    let error = refusal("dynamodb", &parsed).unwrap();
+    let error = refusal("dynamodb", "BatchWriteItem", &parsed).unwrap();
     assert_eq!(
         error.message,
         "1 validation error detected: Value null at 'requestItems.t.member.1.member.putRequest.item' failed to satisfy \

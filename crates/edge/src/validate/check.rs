@@ -1,7 +1,7 @@
 //! The constraints themselves, and their sentences.
 
 use pilvi_model::Val;
-use pilvi_model::api::{Api, Kind, Shape, ShapeId};
+use pilvi_model::api::{Api, Kind, Shape, ShapeId, Structure};
 
 use super::{Path, Problem, Problems};
 
@@ -44,10 +44,14 @@ pub fn check_blob(shape: &Shape, length: usize, path: &Path<'_>, problems: &mut 
 
 /// A list's length, and the texts and numbers in it, which are told of together.
 pub fn check_list(api: &Api, shape: &Shape, member: ShapeId, items: &[Val], path: &Path<'_>, problems: &mut Problems) {
-    for constraint in length_breaks(shape, items.len()) {
-        report(path, Some(print_list(items)), constraint, problems);
-    }
     let member = api.shape(member);
+    for constraint in length_breaks(shape, items.len()) {
+        let printed = match member.structure() {
+            Some(structure) => print_structures(member.name, structure, items),
+            None => print_list(items),
+        };
+        report(path, Some(printed), constraint, problems);
+    }
     if is_free(member) {
         return;
     }
@@ -160,6 +164,22 @@ fn all_of(shape: &Shape) -> String {
 
 fn print_list(items: &[Val]) -> String {
     format!("[{}]", items.iter().map(print).collect::<Vec<_>>().join(", "))
+}
+
+/// `[KeySchemaElement(attributeName=id, keyType=null)]`: every member of the model, as Java classes print theirs.
+fn print_structures(name: &str, structure: &Structure, items: &[Val]) -> String {
+    let item = |item: &Val| {
+        let members: Vec<String> = structure
+            .members
+            .iter()
+            .map(|member| {
+                let path = Path::Member(&Path::Root, member.name).print();
+                format!("{path}={}", item.get(member.name).map_or_else(|| "null".to_owned(), print))
+            })
+            .collect();
+        format!("{name}({})", members.join(", "))
+    };
+    format!("[{}]", items.iter().map(item).collect::<Vec<_>>().join(", "))
 }
 
 fn print_map(entries: &[(String, Val)]) -> String {

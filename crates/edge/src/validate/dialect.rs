@@ -1,6 +1,7 @@
 //! How each service tells what is wrong with a request.
 
 use pilvi_bus::ApiError;
+use pilvi_model::api::{Api, Operation};
 
 use super::Problems;
 
@@ -15,16 +16,23 @@ pub enum Dialect {
     Sns,
     /// API Gateway: likewise.
     ApiGateway,
+    /// CloudWatch Logs: as most, but for names that are too long and for the newer operations' code.
+    Logs(&'static str),
 }
 
-/// The dialect of a service, by its model's name.
-pub fn dialect(api: &str) -> Dialect {
-    match api {
+/// The dialect of a service for one of its operations.
+pub fn dialect(api: &Api, operation: &Operation) -> Dialect {
+    let answers = |code: &str| operation.errors.iter().any(|error| api.shape(*error).name == code);
+    match api.name {
+        "logs" if answers("ValidationException") && !answers("InvalidParameterException") => {
+            Dialect::Logs("ValidationException")
+        }
+        "logs" => Dialect::Logs("InvalidParameterException"),
         "sqs" => Dialect::Sqs,
         "sns" => Dialect::Sns,
         "apigateway" | "apigatewayv2" => Dialect::ApiGateway,
         "iam" | "sts" | "cloudformation" | "cloudwatch" => Dialect::Coral("ValidationError"),
-        "logs" | "ecr" => Dialect::Coral("InvalidParameterException"),
+        "ecr" => Dialect::Coral("InvalidParameterException"),
         _ => Dialect::Coral("ValidationException"),
     }
 }
@@ -36,9 +44,17 @@ impl Dialect {
         if let Dialect::Coral(code) = self {
             return Some(ApiError::new(code, 400, problems.text()));
         }
+        if let Dialect::Logs(code) = self {
+            let is_name = matches!(first.member, "logGroupName" | "logStreamName");
+            if is_name && first.constraint == "Member must have length less than or equal to 512" {
+                let text = "Invalid LogGroup or LogStream, both must have length less than or equal to 512.";
+                return Some(ApiError::new(code, 400, text));
+            }
+            return Some(ApiError::new(code, 400, problems.text()));
+        }
         let absent = problems.0.iter().find(|problem| problem.value.is_none());
         match self {
-            Dialect::Coral(_) => None,
+            Dialect::Coral(_) | Dialect::Logs(_) => None,
             Dialect::Sqs => absent.map(|problem| {
                 let text = format!("The request must contain the parameter {}.", problem.member);
                 ApiError::new("MissingParameter", 400, text)

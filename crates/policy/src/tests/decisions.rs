@@ -181,6 +181,18 @@ fn within_one_account() {
 }
 
 #[test]
+fn a_service_is_named_with_or_without_a_region() {
+    let named = |name: &str| {
+        let mut case = Case::new(Principal::service("logs.amazonaws.com"));
+        case.resource = to(json!({"Service": name}), allow("s3:GetObject", OBJECT));
+        case.decide()
+    };
+    assert_eq!(named("logs.eu-west-1.amazonaws.com"), "allowed");
+    assert_eq!(named("logs.amazonaws.com"), "allowed");
+    assert_ne!(named("s3.eu-west-1.amazonaws.com"), "allowed");
+}
+
+#[test]
 fn across_accounts() {
     let grant = allow("s3:*", "*");
     let none = Value::Null;

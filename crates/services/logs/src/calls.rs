@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use pilvi_bus::calls::{AppendLogs, LogCalls};
 use pilvi_bus::{AccessRequest, ApiError, Ctx};
 
-use crate::core::{Logs, append, group_arn, policy_arn};
+use crate::core::{Logs, group_arn, policy_arn};
 use crate::errors::LogsError;
 use crate::state::{GROUPS, Group, STREAMS, Stream};
 
@@ -53,6 +53,7 @@ impl LogCalls for Calls {
         let (account, region, now) = (ctx.account.clone(), ctx.region.clone(), self.0.now());
         let events: Vec<(i64, String)> = request.lines.into_iter().map(|line| (line.timestamp, line.message)).collect();
         let (group, stream) = (request.group, request.stream);
+        let logs = self.0.clone();
         self.0
             .store()
             .write(move |tx| {
@@ -63,7 +64,7 @@ impl LogCalls for Calls {
                 let key = (account.as_str(), region.as_str(), group.as_str(), stream.as_str());
                 let mut record =
                     tx.get(&STREAMS, &key)?.unwrap_or_else(|| Stream { created: now, ..Stream::default() });
-                append(tx, key, &mut record, &events, now)
+                logs.append(tx, key, &mut record, &events, now)
             })
             .await?;
         Ok(())

@@ -5,26 +5,34 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pilvi_bus::{Platform, RequestContext};
+use pilvi_delivery::Deliveries;
 use pilvi_store::{Range, ReadTx, Store, WriteTx};
 use tokio_util::sync::CancellationToken;
 
 use crate::errors::LogsError;
-use crate::state::{EVENTS, Event, GROUPS, Group, GroupKey, STREAMS, Stream};
+use crate::pattern::Compiled;
+use crate::state::{EVENTS, Event, GROUPS, Group, OVERHEAD, STREAMS, Stream, StreamKey};
 
 /// How often events that are older than their group keeps them are deleted.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(600);
 const DAY: i64 = 86_400_000;
+/// The most events that one transaction of a sweep deletes.
+const MOST_SWEPT: usize = 10_000;
 
 /// The logs of all accounts.
 pub struct Logs {
     pub(crate) platform: Platform,
+    pub(crate) deliveries: Arc<Deliveries>,
+    /// The patterns of filters.
+    pub(crate) patterns: Compiled,
     /// Groups that a role may not write to, of which it was said once.
     pub(crate) refused: Mutex<HashSet<String>>,
 }
 
 impl Logs {
-    pub(crate) fn new(platform: &Platform) -> Arc<Logs> {
-        Arc::new(Logs { platform: platform.clone(), refused: Mutex::default() })
+    pub(crate) fn new(platform: &Platform, deliveries: Arc<Deliveries>) -> Arc<Logs> {
+        let patterns = Compiled::default();
+        Arc::new(Logs { platform: platform.clone(), deliveries, patterns, refused: Mutex::default() })
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -33,6 +41,33 @@ impl Logs {
 
     pub(crate) fn now(&self) -> i64 {
         self.platform.clock.now_ms()
+    }
+
+    /// Appends events to a stream, and what filters make of them.
+    pub(crate) fn append(
+        &self,
+        tx: &mut WriteTx<'_>,
+        key: (&str, &str, &str, &str),
+        stream: &mut Stream,
+        events: &[(i64, String)],
+        now: i64,
+    ) -> Result<(), LogsError> {
+        let first = stream.next;
+        for (timestamp, message) in events {
+            let event = Event { message: message.clone(), ingested: now };
+            tx.put(&EVENTS, &(key.0, key.1, key.2, key.3, *timestamp, stream.next), &event)?;
+            stream.next += 1;
+            stream.bytes += weight(message);
+            stream.first = Some(stream.first.map_or(*timestamp, |first| first.min(*timestamp)));
+            stream.last = Some(stream.last.map_or(*timestamp, |last| last.max(*timestamp)));
+        }
+        if !events.is_empty() {
+            stream.last_ingestion = Some(now);
+            self.tell_subscriptions(tx, key, first, events)?;
+            self.tell_metrics(tx, key, events)?;
+        }
+        tx.put(&STREAMS, &key, stream)?;
+        Ok(())
     }
 
     /// Deletes what is older than its group keeps it.
@@ -48,34 +83,69 @@ impl Logs {
         }
     }
 
+    /// Deletes expired events: reads first, and writes only where there are some.
     pub(crate) async fn sweep(&self) -> Result<(), LogsError> {
         let now = self.now();
-        let groups: Vec<(GroupKey, i64)> = self.store().read(|tx| {
-            let mut groups = Vec::new();
+        let expired: Vec<(StreamKey, i64)> = self.store().read(|tx| {
+            let mut expired = Vec::new();
             for entry in tx.range(&GROUPS, Range::all()) {
-                let (key, group) = entry?;
-                groups.extend(group.retention_days.map(|days| (key, now - days * DAY)));
+                let ((account, region, name), group) = entry?;
+                let Some(days) = group.retention_days else { continue };
+                let oldest = now - days * DAY;
+                for stream in tx.range(&STREAMS, Range::prefix(&(account.as_str(), region.as_str(), name.as_str()))) {
+                    let (key, stream) = stream?;
+                    if stream.first.is_some_and(|first| first < oldest) {
+                        expired.push((key, oldest));
+                    }
+                }
             }
-            Ok::<_, LogsError>(groups)
+            Ok::<_, LogsError>(expired)
         })?;
-        for ((account, region, group), oldest) in groups {
-            self.store()
-                .write(move |tx| {
-                    let key = (account.as_str(), region.as_str(), group.as_str());
-                    let mut streams = Vec::new();
-                    for stream in tx.keys(&STREAMS, Range::prefix(&key)) {
-                        streams.push(stream?.3);
-                    }
-                    for stream in streams {
-                        let range = Range::prefix(&(key.0, key.1, key.2, stream.as_str()));
-                        tx.delete_range(&EVENTS, range.until(&(key.0, key.1, key.2, stream.as_str(), oldest)))?;
-                    }
-                    Ok::<(), LogsError>(())
-                })
-                .await?;
+        for (key, oldest) in expired {
+            loop {
+                let key = key.clone();
+                let all = self.store().write(move |tx| sweep_stream(tx, &key, oldest)).await?;
+                if all {
+                    break;
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Deletes a stream's oldest events; tells whether those were all that had expired.
+fn sweep_stream(tx: &mut WriteTx<'_>, key: &StreamKey, oldest: i64) -> Result<bool, LogsError> {
+    let Some(mut stream) = tx.get(&STREAMS, key)? else { return Ok(true) };
+    let scope = (key.0.as_str(), key.1.as_str(), key.2.as_str(), key.3.as_str());
+    let (mut gone, mut first, mut all) = (Vec::new(), None, true);
+    for entry in tx.range(&EVENTS, Range::prefix(&scope)) {
+        let (key, event) = entry?;
+        if key.4 >= oldest {
+            first = Some(key.4);
+            break;
+        }
+        if gone.len() == MOST_SWEPT {
+            (first, all) = (Some(key.4), false);
+            break;
+        }
+        stream.bytes = stream.bytes.saturating_sub(weight(&event.message));
+        gone.push(key);
+    }
+    for key in gone {
+        tx.delete(&EVENTS, &key)?;
+    }
+    stream.first = first;
+    if first.is_none() {
+        stream.last = None;
+    }
+    tx.put(&STREAMS, key, &stream)?;
+    Ok(all)
+}
+
+/// What an event weighs.
+pub(crate) fn weight(message: &str) -> u64 {
+    message.len() as u64 + OVERHEAD
 }
 
 /// The group's name where a request gives its ARN.
@@ -88,10 +158,34 @@ pub(crate) fn group_name(text: &str) -> String {
 
 /// The group that a request names, by name or by ARN.
 pub(crate) fn named(name: Option<&String>, identifier: Option<&String>) -> Result<String, LogsError> {
-    let text = name.or(identifier).ok_or_else(|| {
-        LogsError::Invalid("Exactly one of logGroupName and logGroupIdentifier is required.".to_owned())
-    })?;
-    Ok(group_name(text))
+    match (name, identifier) {
+        (Some(_), Some(_)) => {
+            let text = "LogGroup name and LogGroup ARN are mutually exclusive parameters.";
+            Err(LogsError::Protected(text.to_owned()))
+        }
+        (Some(text), None) | (None, Some(text)) => Ok(group_name(text)),
+        (None, None) => {
+            let text = "Exactly one of logGroupName and logGroupIdentifier is required.";
+            Err(LogsError::Invalid(text.to_owned()))
+        }
+    }
+}
+
+/// A page of what was listed, and where the next one starts.
+pub(crate) fn page<T>(
+    items: Vec<T>,
+    token: Option<&String>,
+    limit: Option<i64>,
+) -> Result<(Vec<T>, Option<String>), LogsError> {
+    let start = match token {
+        Some(token) => {
+            token.parse::<usize>().map_err(|_| LogsError::Invalid("The specified nextToken is invalid.".to_owned()))?
+        }
+        None => 0,
+    };
+    let most = usize::try_from(limit.unwrap_or(50)).unwrap_or(50).max(1);
+    let next = (start.saturating_add(most) < items.len()).then(|| (start + most).to_string());
+    Ok((items.into_iter().skip(start).take(most).collect(), next))
 }
 
 /// `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`
@@ -117,26 +211,4 @@ pub(crate) fn stream(
     name: &str,
 ) -> Result<Stream, LogsError> {
     tx.get(&STREAMS, &(account, region, group, name))?.ok_or(LogsError::NoStream)
-}
-
-/// Appends events to a stream.
-pub(crate) fn append(
-    tx: &mut WriteTx<'_>,
-    key: (&str, &str, &str, &str),
-    stream: &mut Stream,
-    events: &[(i64, String)],
-    now: i64,
-) -> Result<(), LogsError> {
-    for (timestamp, message) in events {
-        let event = Event { message: message.clone(), ingested: now };
-        tx.put(&EVENTS, &(key.0, key.1, key.2, key.3, *timestamp, stream.next), &event)?;
-        stream.next += 1;
-        stream.first = Some(stream.first.map_or(*timestamp, |first| first.min(*timestamp)));
-        stream.last = Some(stream.last.map_or(*timestamp, |last| last.max(*timestamp)));
-    }
-    if !events.is_empty() {
-        stream.last_ingestion = Some(now);
-    }
-    tx.put(&STREAMS, &key, stream)?;
-    Ok(())
 }

@@ -21,9 +21,24 @@ pub enum LogsError {
     /// An argument is wrong.
     #[error("{0}")]
     Invalid(String),
-    /// The group is protected.
+    /// Arguments exclude each other, or the group is protected.
     #[error("{0}")]
     Protected(String),
+    /// Something else is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// There are as many as there may be.
+    #[error("Resource limit exceeded.")]
+    LimitExceeded,
+    /// What is asked for is another account's.
+    #[error("{0}")]
+    AccessDenied(&'static str),
+    /// A query cannot be read.
+    #[error("{0}")]
+    MalformedQuery(String),
+    /// The thing is in a state in which this cannot be done.
+    #[error("{0}")]
+    InvalidOperation(String),
     /// Already worded.
     #[error("{0}")]
     Api(ApiError),
@@ -41,10 +56,14 @@ impl From<ApiError> for LogsError {
 impl From<LogsError> for ApiError {
     fn from(error: LogsError) -> ApiError {
         let code = match &error {
-            LogsError::NoGroup | LogsError::NoStream => "ResourceNotFoundException",
+            LogsError::NoGroup | LogsError::NoStream | LogsError::NotFound(_) => "ResourceNotFoundException",
             LogsError::GroupExists | LogsError::StreamExists => "ResourceAlreadyExistsException",
             LogsError::Invalid(_) => "InvalidParameterException",
             LogsError::Protected(_) => "ValidationException",
+            LogsError::LimitExceeded => "LimitExceededException",
+            LogsError::AccessDenied(_) => "AccessDeniedException",
+            LogsError::MalformedQuery(_) => "MalformedQueryException",
+            LogsError::InvalidOperation(_) => "InvalidOperationException",
             LogsError::Api(_) | LogsError::Store(_) => "",
         };
         match error {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pilvi_bus::calls::{AppendLogs, LogLine};
 use pilvi_bus::{ApiError, Bus, Clock, Ctx, IamMode, Platform, Principal, RequestContext, Settings};
+use pilvi_delivery::Deliveries;
 use pilvi_model::drift::{Role, mismatches};
 use pilvi_model::{Timestamp, Val, api};
 use pilvi_store::Store;
@@ -29,7 +30,8 @@ fn platform() -> Platform {
         shutdown: tokio_util::sync::CancellationToken::new(),
     };
     platform.bus.wire_authorizer(Arc::new(pilvi_bus::authorize::AllowAll));
-    platform.bus.wire_services(vec![crate::service(&platform)]);
+    let deliveries = Deliveries::new(&platform).unwrap();
+    platform.bus.wire_services(vec![crate::service(&platform, deliveries)]);
     platform
 }
 
@@ -123,7 +125,7 @@ async fn what_is_older_than_the_group_keeps_it_is_deleted() {
     call(&platform, "PutRetentionPolicy", members).await.unwrap();
     platform.clock.advance(Duration::from_secs(2 * 86_400));
     append(&platform, "s", &[(NOON + 2 * 86_400_000, "new")]).await;
-    crate::Logs::new(&platform).sweep().await.unwrap();
+    crate::Logs::new(&platform, Deliveries::new(&platform).unwrap()).sweep().await.unwrap();
     let page = call(&platform, "FilterLogEvents", vec![("logGroupName", Val::from("g"))]).await.unwrap();
     assert_eq!(messages(&page), ["new"]);
 }

@@ -6,7 +6,7 @@ use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 use pilvi_store::Range;
 
-use crate::core::{Logs, append, group, named, stream};
+use crate::core::{Logs, group, named, stream};
 use crate::errors::LogsError;
 use crate::state::EVENTS;
 
@@ -78,6 +78,7 @@ pub(crate) async fn put_log_events(
     let (account, region, now) = (ctx.account.clone(), ctx.region.clone(), logs.now());
     let events: Vec<(i64, String)> = events.into_iter().map(|event| (event.timestamp, event.message)).collect();
     let (group_name, stream_name) = (input.log_group_name, input.log_stream_name);
+    let service = logs.clone();
     logs.store()
         .write(move |tx| {
             let retention = group(tx, &account, &region, &group_name)?.retention_days;
@@ -87,7 +88,7 @@ pub(crate) async fn put_log_events(
             let too_new = events.partition_point(|(time, _)| *time <= now + 2 * HOUR);
             let accepted = events.get(too_old.max(expired)..too_new).unwrap_or_default();
             let key = (account.as_str(), region.as_str(), group_name.as_str(), stream_name.as_str());
-            append(tx, key, &mut record, accepted, now)?;
+            service.append(tx, key, &mut record, accepted, now)?;
             let rejected = RejectedLogEventsInfo {
                 too_new_log_event_start_index: (too_new < events.len()).then(|| index(too_new)),
                 too_old_log_event_end_index: (too_old > 0).then(|| index(too_old)),
@@ -114,6 +115,7 @@ pub(crate) struct GetLogEventsInput {
     next_token: Option<String>,
     limit: Option<i64>,
     start_from_head: Option<bool>,
+    unmask: Option<bool>,
 }
 
 /// An event.
@@ -196,7 +198,17 @@ pub(crate) async fn get_log_events(
             };
             Ok::<_, LogsError>(((time, number), shown))
         };
-        if forward { entries.take(most).map(read).collect() } else { entries.rev().take(most).map(read).collect() }
+        let mut bytes = 0;
+        let fits = |entry: &Result<(Place, OutputLogEvent), LogsError>| {
+            bytes +=
+                entry.as_ref().map_or(0, |(_, event)| event.message.as_ref().map_or(0, String::len) + EVENT_OVERHEAD);
+            bytes <= MOST_BYTES
+        };
+        if forward {
+            entries.take(most).map(read).take_while(fits).collect()
+        } else {
+            entries.rev().take(most).map(read).take_while(fits).collect()
+        }
     })?;
     if !forward {
         events.reverse();

@@ -1,15 +1,21 @@
 //! FilterLogEvents.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use pilvi_bus::Ctx;
 use pilvi_model::Shape;
-use pilvi_store::Range;
+use pilvi_store::{Range, ReadTx};
 
-use crate::core::{Logs, group, named};
+use crate::core::{Logs, group, named, weight};
 use crate::errors::LogsError;
 use crate::pattern::Pattern;
-use crate::state::{EVENTS, STREAMS, event_id};
+use crate::state::{EVENTS, Event, STREAMS, event_id};
+
+/// "FilterLogEvents": as many events as fit into 1 MB, up to 10,000.
+const MOST_BYTES: u64 = 1_048_576;
+const MOST: i64 = 10_000;
 
 /// What FilterLogEvents takes.
 #[derive(Shape)]
@@ -24,6 +30,9 @@ pub(crate) struct FilterLogEventsInput {
     filter_pattern: Option<String>,
     next_token: Option<String>,
     limit: Option<i64>,
+    /// Streams are always interleaved since June 2019, whatever this says.
+    interleaved: Option<bool>,
+    unmask: Option<bool>,
 }
 
 /// An event that matches.
@@ -80,60 +89,105 @@ pub(crate) async fn filter_log_events(
         }
         None => None,
     };
-    let most = usize::try_from(input.limit.unwrap_or(10_000)).unwrap_or(10_000).clamp(1, 10_000);
+    let most = usize::try_from(input.limit.unwrap_or(MOST).clamp(1, MOST)).unwrap_or(1);
     let scope = (ctx.account.as_str(), ctx.region.as_str(), name.as_str());
     let start = input.start_time.unwrap_or(i64::MIN).max(after.as_ref().map_or(i64::MIN, |(time, _, _)| *time));
-    let mut found: Vec<(Place, FilteredLogEvent)> = Vec::new();
     logs.store().read(|tx| {
         group(tx, scope.0, scope.1, scope.2)?;
-        let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
-        let mut streams = Vec::new();
-        for key in tx.keys(&STREAMS, Range::starts_with(&scope, prefix)) {
-            streams.push(key?.3);
-        }
-        if let Some(wanted) = &input.log_stream_names {
-            if wanted.iter().any(|stream| !streams.contains(stream)) {
-                return Err(LogsError::NoStream);
+        let streams = streams(tx, scope, &input)?;
+        let mut events = Vec::new();
+        let (mut bytes, mut last) = (0, None);
+        for entry in merged(tx, scope, &streams, start, input.end_time) {
+            let (place, event) = entry?;
+            if after.as_ref().is_some_and(|after| place <= *after) || !pattern.matches(&event.message) {
+                continue;
             }
-            streams.retain(|stream| wanted.contains(stream));
-        }
-        for stream in streams {
-            let mut range = Range::prefix(&(scope.0, scope.1, scope.2, stream.as_str()));
-            range = range.from(&(scope.0, scope.1, scope.2, stream.as_str(), start));
-            if let Some(end) = input.end_time {
-                range = range.through(&(scope.0, scope.1, scope.2, stream.as_str(), end));
+            bytes += weight(&event.message);
+            if events.len() == most || (bytes > MOST_BYTES && !events.is_empty()) {
+                let token = last.map(|(time, stream, number): Place| format!("{time}/{number}/{stream}"));
+                return Ok(output(events, token));
             }
-            let mut taken = 0;
-            for entry in tx.range(&EVENTS, range) {
-                let ((_, _, _, _, time, number), event) = entry?;
-                let place = (time, stream.clone(), number);
-                if after.as_ref().is_some_and(|after| place <= *after) || !pattern.matches(&event.message) {
-                    continue;
+            events.push(FilteredLogEvent {
+                log_stream_name: Some(place.1.clone()),
+                timestamp: Some(place.0),
+                message: Some(event.message),
+                ingestion_time: Some(event.ingested),
+                event_id: Some(event_id(place.0, &place.1, place.2)),
+            });
+            last = Some(place);
+        }
+        Ok(output(events, None))
+    })
+}
+
+fn output(events: Vec<FilteredLogEvent>, next_token: Option<String>) -> FilterLogEventsOutput {
+    FilterLogEventsOutput { events: Some(events), searched_log_streams: Some(Vec::new()), next_token }
+}
+
+/// The streams that a request names, or all.
+fn streams(tx: &ReadTx<'_>, scope: (&str, &str, &str), input: &FilterLogEventsInput) -> Result<Vec<String>, LogsError> {
+    let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
+    let mut streams = Vec::new();
+    for key in tx.keys(&STREAMS, Range::starts_with(&scope, prefix)) {
+        streams.push(key?.3);
+    }
+    if let Some(wanted) = &input.log_stream_names {
+        if wanted.iter().any(|stream| !streams.contains(stream)) {
+            return Err(LogsError::NoStream);
+        }
+        streams.retain(|stream| wanted.contains(stream));
+    }
+    Ok(streams)
+}
+
+/// The events of streams from `start` through `end`, in the order of time, then of streams, then of arrival. Only the next event
+/// of each stream is held.
+pub(crate) fn merged<'t>(
+    tx: &'t ReadTx<'t>,
+    scope: (&str, &str, &str),
+    streams: &'t [String],
+    start: i64,
+    end: Option<i64>,
+) -> impl Iterator<Item = Result<(Place, Event), LogsError>> + use<'t> {
+    let ranges = streams.iter().map(|stream| {
+        let mut range = Range::prefix(&(scope.0, scope.1, scope.2, stream.as_str()));
+        range = range.from(&(scope.0, scope.1, scope.2, stream.as_str(), start));
+        if let Some(end) = end {
+            range = range.through(&(scope.0, scope.1, scope.2, stream.as_str(), end));
+        }
+        tx.range(&EVENTS, range)
+    });
+    let mut ranges: Vec<_> = ranges.collect();
+    let mut heads: Vec<Option<Event>> = Vec::new();
+    let mut heap = BinaryHeap::new();
+    let mut failed = None;
+    for (place, range) in ranges.iter_mut().enumerate() {
+        heads.push(None);
+        match range.next() {
+            Some(Ok((key, event))) => {
+                heap.push(Reverse((key.4, place, key.5)));
+                if let Some(head) = heads.get_mut(place) {
+                    *head = Some(event);
                 }
-                let shown = FilteredLogEvent {
-                    log_stream_name: Some(stream.clone()),
-                    timestamp: Some(time),
-                    message: Some(event.message),
-                    ingestion_time: Some(event.ingested),
-                    event_id: Some(event_id(time, &stream, number)),
-                };
-                found.push((place, shown));
-                taken += 1;
-                // One more than a page of each stream is enough to know the page of all.
-                if taken > most {
-                    break;
-                }
             }
+            Some(Err(problem)) => failed = Some(problem),
+            None => {}
         }
-        Ok::<(), LogsError>(())
-    })?;
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let more = found.len() > most;
-    found.truncate(most);
-    let last = found.last().filter(|_| more).map(|((time, stream, number), _)| format!("{time}/{number}/{stream}"));
-    Ok(FilterLogEventsOutput {
-        events: Some(found.into_iter().map(|(_, event)| event).collect()),
-        searched_log_streams: Some(Vec::new()),
-        next_token: last,
+    }
+    std::iter::from_fn(move || {
+        if let Some(problem) = failed.take() {
+            return Some(Err(LogsError::Store(problem)));
+        }
+        let Reverse((time, place, number)) = heap.pop()?;
+        let event = heads.get_mut(place)?.take()?;
+        match ranges.get_mut(place)?.next() {
+            Some(Ok((key, next))) => {
+                heap.push(Reverse((key.4, place, key.5)));
+                *heads.get_mut(place)? = Some(next);
+            }
+            Some(Err(problem)) => failed = Some(problem),
+            None => {}
+        }
+        Some(Ok(((time, streams.get(place)?.clone(), number), event)))
     })
 }

@@ -7,9 +7,9 @@ use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 use pilvi_store::Range;
 
-use crate::core::{Logs, group, group_arn, group_name};
+use crate::core::{Logs, group, group_arn, group_name, page};
 use crate::errors::LogsError;
-use crate::state::{EVENTS, GROUPS, Group, STREAMS};
+use crate::state::{EVENTS, GROUPS, Group, METRIC_FILTERS, STREAMS, SUBSCRIPTIONS};
 
 /// The days that a group may keep its events.
 const RETENTIONS: [i64; 23] =
@@ -65,6 +65,8 @@ pub(crate) async fn delete_log_group(logs: Arc<Logs>, ctx: Ctx, input: GroupInpu
             tx.delete(&GROUPS, &prefix)?;
             tx.delete_range(&STREAMS, Range::prefix(&prefix))?;
             tx.delete_range(&EVENTS, Range::prefix(&prefix))?;
+            tx.delete_range(&SUBSCRIPTIONS, Range::prefix(&prefix))?;
+            tx.delete_range(&METRIC_FILTERS, Range::prefix(&prefix))?;
             Ok(())
         })
         .await
@@ -79,6 +81,7 @@ pub(crate) struct DescribeLogGroupsInput {
     next_token: Option<String>,
     limit: Option<i64>,
     log_group_class: Option<String>,
+    log_group_identifiers: Option<Vec<String>>,
 }
 
 /// A group.
@@ -121,13 +124,16 @@ pub(crate) async fn describe_log_groups(
         range = range.after(&(scope.0, scope.1, token.as_str()));
     }
     let pattern = input.log_group_name_pattern.map(|pattern| pattern.to_lowercase());
+    let wanted: Option<Vec<String>> =
+        input.log_group_identifiers.map(|identifiers| identifiers.iter().map(|one| group_name(one)).collect());
     let mut page = Vec::new();
     let mut next = None;
     logs.store().read(|tx| {
         for entry in tx.range(&GROUPS, range) {
             let ((_, _, name), group) = entry?;
             let wanted = pattern.as_ref().is_none_or(|pattern| name.to_lowercase().contains(pattern))
-                && input.log_group_class.as_ref().is_none_or(|class| *class == group.class);
+                && input.log_group_class.as_ref().is_none_or(|class| *class == group.class)
+                && wanted.as_ref().is_none_or(|wanted| wanted.contains(&name));
             if !wanted {
                 continue;
             }
@@ -135,23 +141,89 @@ pub(crate) async fn describe_log_groups(
                 next = page.last().and_then(|group: &LogGroup| group.log_group_name.clone());
                 break;
             }
+            let scope = (scope.0, scope.1, name.as_str());
+            let filters = tx.keys(&METRIC_FILTERS, Range::prefix(&scope)).count();
+            let mut bytes = 0;
+            for stream in tx.range(&STREAMS, Range::prefix(&scope)) {
+                bytes += stream?.1.bytes;
+            }
             let arn = group_arn(&ctx, &name);
+            // Found by a pattern, a group is described from an index that lacks some members.
+            let by_name = pattern.is_none();
             page.push(LogGroup {
                 log_group_name: Some(name),
                 creation_time: Some(group.created),
                 retention_in_days: group.retention_days,
-                metric_filter_count: Some(0),
+                metric_filter_count: i64::try_from(filters).ok(),
                 arn: Some(format!("{arn}:*")),
-                stored_bytes: Some(0),
+                stored_bytes: i64::try_from(bytes).ok().filter(|_| by_name),
                 kms_key_id: group.kms_key,
                 log_group_class: Some(group.class),
                 log_group_arn: Some(arn),
-                deletion_protection_enabled: Some(group.deletion_protection),
+                deletion_protection_enabled: Some(group.deletion_protection).filter(|_| by_name),
             });
         }
         Ok::<(), LogsError>(())
     })?;
+    // That index does not know whether there is more: a page with groups has always a next one.
+    if pattern.is_some() && next.is_none() {
+        next = page.last().and_then(|group| group.log_group_name.clone());
+    }
     Ok(DescribeLogGroupsOutput { log_groups: Some(page), next_token: next })
+}
+
+/// What ListLogGroups takes.
+#[derive(Shape)]
+#[shape(rename_all = "camelCase")]
+pub(crate) struct ListLogGroupsInput {
+    log_group_name_pattern: Option<String>,
+    log_group_class: Option<String>,
+    next_token: Option<String>,
+    limit: Option<i64>,
+}
+
+#[derive(Shape)]
+#[shape(rename_all = "camelCase")]
+struct LogGroupSummary {
+    log_group_name: Option<String>,
+    log_group_arn: Option<String>,
+    log_group_class: Option<String>,
+}
+
+/// A page of groups, in short.
+#[derive(Shape)]
+#[shape(rename_all = "camelCase")]
+pub(crate) struct ListLogGroupsOutput {
+    log_groups: Option<Vec<LogGroupSummary>>,
+    next_token: Option<String>,
+}
+
+pub(crate) async fn list_log_groups(
+    logs: Arc<Logs>,
+    ctx: Ctx,
+    input: ListLogGroupsInput,
+) -> Result<ListLogGroupsOutput, LogsError> {
+    let groups = logs.store().read(|tx| {
+        let entries = tx.range(&GROUPS, Range::prefix(&(ctx.account.as_str(), ctx.region.as_str())));
+        entries.map(|entry| entry.map_err(LogsError::from)).collect::<Result<Vec<_>, _>>()
+    })?;
+    let named = |name: &str| match &input.log_group_name_pattern {
+        Some(pattern) => pattern.split('|').any(|part| match part.strip_prefix('^') {
+            Some(start) => name.starts_with(start),
+            None => name.contains(part),
+        }),
+        None => true,
+    };
+    let wanted = groups.into_iter().filter(|((_, _, name), group)| {
+        named(name) && input.log_group_class.as_ref().is_none_or(|class| *class == group.class)
+    });
+    let (groups, next_token) = page(wanted.collect(), input.next_token.as_ref(), input.limit)?;
+    let shown = groups.into_iter().map(|((_, _, name), group)| LogGroupSummary {
+        log_group_arn: Some(group_arn(&ctx, &name)),
+        log_group_name: Some(name),
+        log_group_class: Some(group.class),
+    });
+    Ok(ListLogGroupsOutput { log_groups: Some(shown.collect()), next_token })
 }
 
 /// What PutRetentionPolicy takes.

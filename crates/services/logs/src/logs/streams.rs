@@ -127,7 +127,7 @@ pub(crate) async fn describe_log_streams(
             first_event_timestamp: stream.first,
             last_event_timestamp: stream.last,
             last_ingestion_time: stream.last_ingestion,
-            upload_sequence_token: Some(format!("{:056}", stream.next)),
+            upload_sequence_token: (stream.next > 0).then(|| format!("{:056}", stream.next)),
             arn: Some(format!("{arn}:log-stream:{name}")),
             stored_bytes: Some(0),
         })

@@ -1,4 +1,4 @@
-//! Tags of log groups, by the older operations (by name) and the newer (by ARN).
+//! Tags of log groups, by the older operations (by name) and the newer (by ARN), which take destinations' too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,9 +6,11 @@ use std::sync::Arc;
 use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 
+use super::destinations;
 use super::groups::{GroupInput, change};
 use crate::core::{Logs, group, group_name};
 use crate::errors::LogsError;
+use crate::state::DESTINATIONS;
 
 /// What TagResource takes.
 #[derive(Shape)]
@@ -74,12 +76,28 @@ fn list(logs: &Logs, ctx: &Ctx, name: &str) -> Result<TagsOutput, LogsError> {
     Ok(TagsOutput { tags: Some(group.tags.into_iter().collect()) })
 }
 
+/// The destination that an ARN names.
+fn destination(arn: &str) -> Option<String> {
+    arn.split_once(":destination:").map(|(_, name)| name.to_owned())
+}
+
 pub(crate) async fn tag_resource(logs: Arc<Logs>, ctx: Ctx, input: TagResourceInput) -> Result<(), LogsError> {
-    add(&logs, &ctx, group_name(&input.resource_arn), input.tags).await
+    let Some(name) = destination(&input.resource_arn) else {
+        return add(&logs, &ctx, group_name(&input.resource_arn), input.tags).await;
+    };
+    destinations::change(&logs, &ctx, name, move |record| {
+        record.tags.retain(|(key, _)| !input.tags.contains_key(key));
+        record.tags.extend(input.tags.clone());
+    })
+    .await
 }
 
 pub(crate) async fn untag_resource(logs: Arc<Logs>, ctx: Ctx, input: UntagResourceInput) -> Result<(), LogsError> {
-    remove(&logs, &ctx, group_name(&input.resource_arn), input.tag_keys).await
+    let Some(name) = destination(&input.resource_arn) else {
+        return remove(&logs, &ctx, group_name(&input.resource_arn), input.tag_keys).await;
+    };
+    destinations::change(&logs, &ctx, name, move |record| record.tags.retain(|(key, _)| !input.tag_keys.contains(key)))
+        .await
 }
 
 pub(crate) async fn list_tags_for_resource(
@@ -87,7 +105,12 @@ pub(crate) async fn list_tags_for_resource(
     ctx: Ctx,
     input: ListTagsForResourceInput,
 ) -> Result<TagsOutput, LogsError> {
-    list(&logs, &ctx, &group_name(&input.resource_arn))
+    let Some(name) = destination(&input.resource_arn) else {
+        return list(&logs, &ctx, &group_name(&input.resource_arn));
+    };
+    let key = (ctx.account.as_str(), ctx.region.as_str(), name.as_str());
+    let record = logs.store().read(|tx| tx.get(&DESTINATIONS, &key))?.ok_or_else(destinations::missing)?;
+    Ok(TagsOutput { tags: Some(record.tags.into_iter().collect()) })
 }
 
 pub(crate) async fn tag_log_group(logs: Arc<Logs>, ctx: Ctx, input: TagLogGroupInput) -> Result<(), LogsError> {

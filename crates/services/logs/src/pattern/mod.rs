@@ -59,7 +59,9 @@ impl Pattern {
     pub(crate) fn extract(&self, message: &str) -> Vec<(String, String)> {
         match self {
             Pattern::Text(_) => Vec::new(),
-            Pattern::Json(test) => serde_json::from_str(message).map(|event: Value| test.extract(&event)).unwrap_or_default(),
+            Pattern::Json(test) => {
+                serde_json::from_str(message).map(|event: Value| test.extract(&event)).unwrap_or_default()
+            }
             Pattern::Columns(columns) => columns.extract(message),
         }
     }
@@ -188,8 +190,18 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for pattern in ["{", "{}", "{ $.a }", "{ $.a = }", "{ a = 1 }", "{ ($.a = 1 }", "[a", "[a b]", "[..., a, ...]", "{ $.a > x }"]
-        {
+        for pattern in [
+            "{",
+            "{}",
+            "{ $.a }",
+            "{ $.a = }",
+            "{ a = 1 }",
+            "{ ($.a = 1 }",
+            "[a",
+            "[a b]",
+            "[..., a, ...]",
+            "{ $.a > x }",
+        ] {
             assert!(Pattern::parse(pattern).is_err(), "{pattern}");
         }
     }

@@ -90,7 +90,8 @@ fn word(text: &str) -> Option<(Token, &str)> {
         }
     }
     // A sign that starts nothing (`!`, `&`) is no word.
-    (end > 0 && quote.is_none()).then(|| (Token::Word(text.get(..end).unwrap_or_default().to_owned()), text.get(end..).unwrap_or_default()))
+    (end > 0 && quote.is_none())
+        .then(|| (Token::Word(text.get(..end).unwrap_or_default().to_owned()), text.get(end..).unwrap_or_default()))
 }
 
 /// A quoted text without its quotes, and the rest; a backslash keeps a quote from ending it.
