@@ -3,6 +3,7 @@
 //! - [`api`](mod@api): a loaded model: operations, HTTP bindings, shapes, constraints, error codes; read by [`load`] from
 //!   the line text ([`format`](mod@format)) of `data/`; [`api()`] gives the one of a name.
 //! - [`drift`]: whether a struct still says what the model says.
+//! - [`document`]: calls written down as plain JSON.
 //! - [`val`]: the tree that every request is parsed into and every answer is rendered from.
 //! - [`shape`]: `#[derive(Shape)]` for the plain structs that operations take and give.
 
@@ -10,6 +11,7 @@ extern crate self as pilvi_model; // so that the derive macro's paths hold in he
 
 pub mod api;
 mod catalog;
+pub mod document;
 pub mod drift;
 pub mod format;
 pub mod load;

