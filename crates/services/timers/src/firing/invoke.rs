@@ -74,9 +74,9 @@ pub(super) async fn as_role(platform: &Platform, delivery: &Delivery, role: &str
 #[async_trait]
 impl Deliverer for Invocations {
     fn schedule(&self) -> Schedule {
-        // The policy of each target decides, below; a day is the longest that one may ask for.
-        let longest = Duration::from_secs(600);
-        Schedule { longest, age: Duration::from_secs(2 * 86_400), ..Schedule::default() }
+        // The policy of each target decides, below; a day is the longest that one may ask for. The invocations of a schedule are
+        // made one after the other, so that a FIFO queue gets them in order.
+        Schedule { age: Duration::from_secs(2 * 86_400), per_target: 1, ..Schedule::default() }
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Outcome {
