@@ -14,10 +14,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::memory::{self, Usage};
+use crate::exit::ExitReason;
+use crate::memory::Usage;
 use crate::output::Output;
 use crate::pool::Pools;
-use crate::process::{ExitReason, Process};
+use crate::process::Process;
 use crate::report::{self, MAX_RESPONSE, Status};
 use crate::result::{ErrorKind, InvokeResult, Outcome, Report};
 use crate::spec::{FunctionSpec, Invocation};
@@ -435,7 +436,7 @@ impl Environment {
     /// Measures the process tree, remembers the peak.
     pub(crate) fn measure(&self) -> Usage {
         let Some(process) = self.process.get() else { return Usage::default() };
-        let usage = memory::usage(process.pid(), |pid| process.note_descendant(pid));
+        let usage = process.usage();
         let mut memory = self.memory.lock();
         memory.peak_kb = memory.peak_kb.max(usage.resident_kb);
         memory.measured = Some(Instant::now());

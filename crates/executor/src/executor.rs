@@ -8,19 +8,20 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock;
-use crate::config::{ExecutorConfig, TierChoice};
+use crate::config::ExecutorConfig;
 use crate::environment::{Environment, Running};
 use crate::errors::ExecutorError;
+use crate::exit::ExitReason;
 use crate::output::Output;
 use crate::pool::{Pools, Slot};
-use crate::process::{ExitReason, Spawner};
+use crate::probe;
+use crate::process::Spawner;
 use crate::report::{self, Status};
 use crate::result::{ErrorKind, InvokeResult, Outcome, Report};
 use crate::runtimes::{Interpreters, Shims};
 use crate::sdk::Sdks;
 use crate::spec::{FunctionSpec, Invocation};
 use crate::starter::{Start, Starter};
-use crate::tier::ProcessTier;
 use crate::watch;
 
 /// How long a start may take before it is tried again within the invocation.
@@ -53,11 +54,6 @@ impl Executor {
     /// # Errors
     /// When the data folder cannot be written, or the sandbox was demanded and does not work.
     pub async fn new(config: ExecutorConfig) -> Result<Self, ExecutorError> {
-        if config.tier == TierChoice::Sandbox {
-            // Never run unisolated what was to be isolated.
-            let cause = "the sandbox tier is not built yet".to_owned();
-            return Err(ExecutorError::Start { name: "executor".into(), cause });
-        }
         let failed = |error: std::io::Error| ExecutorError::Start { name: "executor".into(), cause: error.to_string() };
         let environments = config.data.join("environments");
         // Left behind by a server that was killed.
@@ -67,12 +63,14 @@ impl Executor {
         }
         let config = ExecutorConfig { data: config.data.canonicalize().map_err(failed)?, ..config };
         let pools = Arc::new(Pools::new(config.max_environments));
+        let spawner = Spawner::new().map_err(failed)?;
+        let tier = probe::choose(config.tier, &spawner, &config.data).await?;
         let starter = Arc::new(Starter {
             shims: Shims::install(&config.data).map_err(failed)?,
             interpreters: Interpreters::new(config.data.join("interpreters")),
             sdks: Sdks::default(),
-            spawner: Spawner::new().map_err(failed)?,
-            tier: Box::new(ProcessTier),
+            spawner,
+            tier,
             next_id: AtomicU64::new(1),
             pools: pools.clone(),
             config,

@@ -6,20 +6,26 @@
 //!
 //! Read in this order: `spec` (what goes in), `result` (what comes out), `executor` (the front),
 //! `pool` (which environment runs it), `environment` (one process and its Runtime API), `runtimes`
-//! (how each language is started), `tier` (how a process is started and isolated).
+//! (how each language is started), `tier` (how a process is isolated), `launcher` (who starts it).
 
 #![allow(clippy::disallowed_methods, reason = "functions run in real time: their deadlines are wall-clock times")]
 
+mod api;
 mod clock;
 mod config;
+mod direct;
 mod environment;
 mod errors;
 mod executor;
+mod exit;
 mod http;
+#[cfg(target_os = "linux")]
+mod launcher;
 mod logs;
 mod memory;
 mod output;
 mod pool;
+mod probe;
 mod process;
 mod report;
 mod result;
@@ -38,3 +44,11 @@ pub use logs::{LogSink, NoLogs};
 pub use result::{ErrorKind, InvokeResult, Outcome, Report};
 pub use runtimes::{Family, Found, discover};
 pub use spec::{Credentials, CredentialsSource, Endpoint, FunctionSpec, Invocation};
+
+/// Must be the first call of a program that wants the launcher, and with it the sandbox: such a program is started
+/// once more under another name, and that second process never returns from here. A program that does not call this
+/// (a test, say) runs functions as plain processes.
+pub fn be_launcher_if_asked() {
+    #[cfg(target_os = "linux")]
+    launcher::be_launcher_if_asked();
+}

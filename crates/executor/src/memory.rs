@@ -14,23 +14,23 @@ pub(crate) struct Usage {
 /// More than this is a fork bomb; what lies beyond is not looked at.
 const MAX_PROCESSES: usize = 2048;
 
-/// Walks the tree below `root`; tells `seen` of each descendant.
+/// Walks the trees below `roots`; tells `seen` of each descendant.
 #[cfg(target_os = "linux")]
-pub(crate) fn usage(root: i32, mut seen: impl FnMut(i32)) -> Usage {
+pub(crate) fn usage(roots: &[i32], mut seen: impl FnMut(i32)) -> Usage {
     let mut total = Usage::default();
-    let mut queue = vec![root];
+    let mut queue = roots.to_vec();
     while let Some(pid) = queue.pop() {
         if total.processes >= MAX_PROCESSES {
             break;
         }
         let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
         total.processes += 1;
-        if pid != root {
+        if !roots.contains(&pid) {
             seen(pid);
         }
         let (mut resident, mut file) = (0, 0);
         for line in status.lines() {
-            if let Some(value) = line.strip_prefix(if pid == root { "VmHWM:" } else { "VmRSS:" }) {
+            if let Some(value) = line.strip_prefix(if roots.contains(&pid) { "VmHWM:" } else { "VmRSS:" }) {
                 total.resident_kb += kilobytes(value);
             }
             if let Some(value) = line.strip_prefix("VmRSS:") {
@@ -40,19 +40,32 @@ pub(crate) fn usage(root: i32, mut seen: impl FnMut(i32)) -> Usage {
             }
         }
         total.own_kb += resident.saturating_sub(file);
-        children(pid, &mut queue);
+        queue.extend(children(pid));
     }
     total
 }
 
-/// A child may have been forked by any thread of its parent.
+/// The children of a process; one may have been forked by any of its threads.
 #[cfg(target_os = "linux")]
-fn children(pid: i32, queue: &mut Vec<i32>) {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return };
-    for thread in threads.flatten() {
-        let Ok(list) = std::fs::read_to_string(thread.path().join("children")) else { continue };
-        queue.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = threads.flatten().filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>())
+        .collect()
+}
+
+/// Everything below a process.
+#[cfg(target_os = "linux")]
+pub(crate) fn descendants(pid: i32) -> Vec<i32> {
+    let mut all = children(pid);
+    let mut at = 0;
+    while let Some(pid) = all.get(at) {
+        let below = children(*pid);
+        all.extend(below);
+        at += 1;
     }
+    all
 }
 
 #[cfg(target_os = "linux")]
@@ -69,7 +82,7 @@ pub(crate) fn has_variable(pid: i32, variable: &str) -> bool {
 
 /// Asks `ps`: there is no cheaper way that needs no private interface.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn usage(root: i32, mut seen: impl FnMut(i32)) -> Usage {
+pub(crate) fn usage(roots: &[i32], mut seen: impl FnMut(i32)) -> Usage {
     let Ok(listing) = std::process::Command::new("/bin/ps").args(["-axo", "pid=,ppid=,rss="]).output() else {
         return Usage::default();
     };
@@ -81,7 +94,7 @@ pub(crate) fn usage(root: i32, mut seen: impl FnMut(i32)) -> Usage {
         })
         .collect();
     let mut total = Usage::default();
-    let mut queue = vec![root];
+    let mut queue = roots.to_vec();
     while let Some(pid) = queue.pop() {
         for (child, parent, resident) in &rows {
             if *child == pid {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::api::Api;
 use crate::environment::{Accepted, Environment, NextEvent};
 use crate::http::{self, ReadBuffer, ReadError, Request};
 use crate::report::MAX_RESPONSE;
@@ -17,7 +18,8 @@ const PREFIX: &str = "/2018-06-01/runtime/";
 const JSON: &str = "application/json";
 
 /// Serves one environment until it is closed.
-pub(crate) async fn serve(listener: TcpListener, environment: Arc<Environment>) {
+pub(crate) async fn serve(listener: TcpListener, environment: Arc<Environment>, api: Api) {
+    let api = Arc::new(api);
     let closed = environment.closed.clone();
     loop {
         let accepted = tokio::select! {
@@ -26,18 +28,18 @@ pub(crate) async fn serve(listener: TcpListener, environment: Arc<Environment>) 
         };
         let Ok((stream, _)) = accepted else { continue };
         let _ = stream.set_nodelay(true);
-        let environment = environment.clone();
+        let (environment, api) = (environment.clone(), api.clone());
         let closed = closed.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = serve_connection(stream, &environment) => {}
+                () = serve_connection(stream, &environment, &api) => {}
                 () = closed.cancelled() => {}
             }
         });
     }
 }
 
-async fn serve_connection(mut stream: TcpStream, environment: &Arc<Environment>) {
+async fn serve_connection(mut stream: TcpStream, environment: &Arc<Environment>, api: &Api) {
     let mut buffer = ReadBuffer::default();
     let mut out = Vec::new();
     loop {
@@ -50,6 +52,12 @@ async fn serve_connection(mut stream: TcpStream, environment: &Arc<Environment>)
             }
             Err(_) => return,
         };
+        if !api.is_host(request.header("host")) {
+            // Another environment, or anybody else on this machine.
+            write_error(&mut out, 403, "Forbidden", "Forbidden");
+            let _ = stream.write_all(&out).await;
+            return;
+        }
         let keep_alive = request.keep_alive;
         let Some(body) = respond(environment, request, &mut out).await else { return };
         // A client that sent its next poll together with its answer waits for the event, not for the

@@ -1,22 +1,22 @@
 //! Starting an environment: its directories, its Runtime API, its process.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::api::Api;
 use crate::config::ExecutorConfig;
 use crate::environment::{Environment, Started};
 use crate::errors::ExecutorError;
+use crate::exit::ExitReason;
 use crate::output::Output;
 use crate::pool::Pools;
-use crate::process::{ExitReason, Spawner};
+use crate::process::Spawner;
 use crate::runtime_api;
 use crate::runtimes::{self, Facts, Family, Found, Interpreters, RuntimeName, Shims};
 use crate::sdk::Sdks;
@@ -30,7 +30,7 @@ const CREDENTIALS_MARGIN: Duration = Duration::from_secs(60);
 pub(crate) struct Starter {
     pub(crate) config: ExecutorConfig,
     pub(crate) pools: Arc<Pools>,
-    pub(crate) tier: Box<dyn Tier>,
+    pub(crate) tier: Tier,
     pub(crate) spawner: Spawner,
     pub(crate) shims: Shims,
     pub(crate) interpreters: Interpreters,
@@ -110,10 +110,12 @@ impl Starter {
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let home = self.config.data.join("environments").join(format!("{}-{id}", std::process::id()));
-        let tmp = home.join("tmp");
-        std::fs::create_dir_all(&tmp).map_err(failed)?;
+        let (tmp, root) = (home.join("tmp"), home.join("root"));
+        for folder in [&tmp, &root] {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
         let opt = runtimes::merge_layers(&self.config.data.join("layers"), &spec.layers).map_err(failed)?;
-        let directories = Directories { code: spec.code.clone(), opt, tmp };
+        let directories = Directories { code: spec.code.clone(), opt, tmp, root };
         if let Some(cause) = runtimes::custom_missing(spec, &resolved.runtime, &directories) {
             let _ = std::fs::remove_dir_all(&home);
             return Ok(Start::Exited(ExitReason::NotStarted(cause)));
@@ -124,9 +126,8 @@ impl Starter {
             .as_ref()
             .and_then(|c| c.valid_for)
             .map(|valid| Instant::now() + valid.saturating_sub(CREDENTIALS_MARGIN));
-        let listener = bind().await.map_err(failed)?;
-        let api = listener.local_addr().map_err(failed)?;
-        let launch = runtimes::prepare(
+        let (listener, api) = Api::bind(&self.tier).await.map_err(failed)?;
+        let request = runtimes::prepare(
             &Facts {
                 spec,
                 runtime: &resolved.runtime,
@@ -134,29 +135,34 @@ impl Starter {
                 shims: &self.shims,
                 sdk: resolved.sdk.clone(),
                 directories,
-                api,
+                api: &api,
                 log_stream: output.stream(),
                 credentials,
                 data: &self.config.data,
             },
-            self.tier.as_ref(),
+            &self.tier,
         );
-        let command = self.tier.command(&launch).map_err(failed)?;
         let (environment, started) =
             Environment::new(id, spec.clone(), output.clone(), home, expires, Arc::downgrade(&self.pools), permit);
-        tokio::spawn(runtime_api::serve(listener, environment.clone()));
-        let spawned = match self.spawner.spawn(command, format!("AWS_LAMBDA_RUNTIME_API={api}")).await {
+        let program = runtimes::custom_path(spec, &resolved.runtime);
+        let marker = format!("AWS_LAMBDA_RUNTIME_API={}", api.name());
+        tokio::spawn(runtime_api::serve(listener, environment.clone(), api));
+        let spawned = match self.spawner.spawn(request, marker).await {
             Ok(spawned) => spawned,
             Err(error) => {
                 environment.closed.cancel();
                 let _ = std::fs::remove_dir_all(&environment.home);
-                return Ok(Start::Exited(ExitReason::NotStarted(spawn_cause(&error, spec, &resolved.runtime))));
+                let reason = match error.raw_os_error() {
+                    Some(number) => ExitReason::NotExecuted(number),
+                    None => ExitReason::NotStarted(error.to_string()),
+                };
+                return Ok(Start::Exited(reason.naming(&program)));
             }
         };
         output.attach(spawned.stdout, spawned.frames, &environment.closed).map_err(failed)?;
         let _ = environment.process.set(spawned.process);
         self.pools.add(environment.clone());
-        tokio::spawn(watch(environment.clone(), self.pools.clone(), spawned.exit));
+        tokio::spawn(watch(environment.clone(), self.pools.clone(), spawned.exit, program));
         match tokio::time::timeout(limit, started).await {
             Ok(Ok(Started::Ready)) => Ok(Start::Ready(environment)),
             Ok(Ok(Started::Error { payload, error_type })) => {
@@ -185,8 +191,13 @@ async fn end(environment: &Arc<Environment>) {
 }
 
 /// Sees to the end of an environment.
-async fn watch(environment: Arc<Environment>, pools: Arc<Pools>, exit: tokio::sync::oneshot::Receiver<ExitReason>) {
-    let reason = exit.await.unwrap_or(ExitReason::Signal(libc::SIGKILL));
+async fn watch(
+    environment: Arc<Environment>,
+    pools: Arc<Pools>,
+    exit: tokio::sync::oneshot::Receiver<ExitReason>,
+    program: String,
+) {
+    let reason = exit.await.unwrap_or(ExitReason::Signal(libc::SIGKILL)).naming(&program);
     // What it left running goes with it.
     environment.kill();
     environment.exited(&reason);
@@ -194,19 +205,6 @@ async fn watch(environment: Arc<Environment>, pools: Arc<Pools>, exit: tokio::sy
     let home = environment.home.clone();
     drop(environment);
     let _ = tokio::fs::remove_dir_all(home).await;
-}
-
-/// A listener of the environment's own. On Linux the address is picked from the whole loopback network: together
-/// with the port it cannot be guessed by another function.
-async fn bind() -> io::Result<TcpListener> {
-    if cfg!(target_os = "linux") {
-        let [a, b, c, ..] = *uuid::Uuid::new_v4().as_bytes();
-        let address = Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254));
-        if let Ok(listener) = TcpListener::bind((IpAddr::V4(address), 0)).await {
-            return Ok(listener);
-        }
-    }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
 
 fn check_present(spec: &FunctionSpec, path: &std::path::Path) -> Result<(), ExecutorError> {
@@ -217,16 +215,4 @@ fn check_present(spec: &FunctionSpec, path: &std::path::Path) -> Result<(), Exec
         Ok(_) => Err(missing("not a directory".to_owned())),
         Err(error) => Err(missing(error.to_string())),
     }
-}
-
-/// As Go's exec words it, since AWS passes that on.
-fn spawn_cause(error: &io::Error, spec: &FunctionSpec, runtime: &RuntimeName) -> String {
-    let what = match error.raw_os_error() {
-        Some(libc::ENOEXEC) => "exec format error".to_owned(),
-        Some(libc::EACCES) => "permission denied".to_owned(),
-        Some(libc::ENOENT) => "no such file or directory".to_owned(),
-        _ => error.to_string(),
-    };
-    let name = if runtime.family == Family::Go { spec.handler.as_str() } else { "bootstrap" };
-    format!("fork/exec /var/task/{name}: {what}")
 }

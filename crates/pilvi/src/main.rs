@@ -14,8 +14,8 @@ use clap::Parser;
 use crate::cli::{Command, CommandLine};
 
 fn main() -> ExitCode {
-    // An environment of a function starts as this binary; it never returns from here.
-    // pilvi_executor::maybe_run_as_sandbox_init();
+    // Functions are started by a second process of this binary, which never returns from here.
+    pilvi_executor::be_launcher_if_asked();
     let command_line = CommandLine::parse();
     match run(command_line.command) {
         Ok(()) => ExitCode::SUCCESS,

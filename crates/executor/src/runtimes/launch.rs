@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Family, Found, RuntimeName, Shims, ca};
+use super::{Family, Found, RuntimeName, Shims, ca, etc};
+use crate::api::Api;
 use crate::spec::{Credentials, FunctionSpec};
-use crate::tier::{Directories, Launch, Tier, View};
+use crate::tier::{Directories, Request, Sandbox, Tier, View};
 
 /// What is known when an environment starts.
 pub(crate) struct Facts<'a> {
@@ -20,71 +20,122 @@ pub(crate) struct Facts<'a> {
     /// `node_modules` or a site-packages directory with the SDK.
     pub(crate) sdk: Option<PathBuf>,
     pub(crate) directories: Directories,
-    pub(crate) api: SocketAddr,
+    pub(crate) api: &'a Api,
     pub(crate) log_stream: &'a str,
     pub(crate) credentials: Option<Credentials>,
     /// For files shared by all environments.
     pub(crate) data: &'a Path,
 }
 
+/// The function's directories and tools, as it sees them.
+struct Places {
+    task: PathBuf,
+    opt: PathBuf,
+    tmp: PathBuf,
+    /// Our runtime clients.
+    runtime: PathBuf,
+    sdk: Option<PathBuf>,
+    /// The interpreter's binary.
+    interpreter: Option<PathBuf>,
+    /// The server's certificate authority, and a bundle with the system's.
+    authority: Option<PathBuf>,
+    bundle: Option<PathBuf>,
+}
+
 /// Puts it all together.
-pub(crate) fn prepare(facts: &Facts<'_>, tier: &dyn Tier) -> Launch {
-    let view = tier.view(&facts.directories);
-    let mut readable = vec![facts.shims.folder().to_owned()];
-    readable.extend(facts.sdk.clone());
-    let (program, args) = match (facts.runtime.family, facts.interpreter) {
-        (Family::Node, Some(node)) => (node.path.clone(), node_args(facts)),
-        (Family::Python, Some(python)) => {
-            readable.extend(prefix_of(&python.path));
-            (
-                python.path.clone(),
-                ["-I", "-S", "-u"].map(OsString::from).into_iter().chain([facts.shims.python().into()]).collect(),
-            )
-        }
-        _ => (custom_program(facts, &view), Vec::new()),
+pub(crate) fn prepare(facts: &Facts<'_>, tier: &Tier) -> Request {
+    let mut view = View::new(tier);
+    let places = place(facts, &mut view);
+    let (program, args) = match (facts.runtime.family, &places.interpreter) {
+        (Family::Node, Some(node)) => (node.clone(), node_args(facts, &places)),
+        (Family::Python, Some(python)) => (
+            python.clone(),
+            ["-I", "-S", "-u"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([text(&places.runtime.join("python/bootstrap.py"))])
+                .collect(),
+        ),
+        _ => (custom_program(facts, &places), Vec::new()),
     };
-    if let Some(node) = facts.interpreter.filter(|f| f.family == Family::Node) {
-        readable.extend(prefix_of(&node.path));
-    }
-    let bundle = facts.spec.endpoint.as_ref().and_then(|e| e.ca_pem.as_deref()).and_then(|own| {
-        readable.push(own.to_owned());
-        let bundle = ca::bundle(&facts.data.join("runtime"), own);
-        readable.extend(bundle.clone());
-        bundle
-    });
-    Launch {
-        program,
-        args,
-        variables: variables(facts, &view, bundle.as_deref()),
-        directories: facts.directories.clone(),
-        readable,
-        tmp_mb: facts.spec.ephemeral_storage_mb,
-    }
+    let variables = variables(facts, &places, view.is_isolated());
+    let sandbox = match tier {
+        Tier::Process => None,
+        Tier::Sandbox(ids) => Some(Sandbox {
+            ids: *ids,
+            root: facts.directories.root.clone(),
+            mounts: view.into_mounts(),
+            files: etc::files(facts.api.host_name()),
+            tmp_mb: facts.spec.ephemeral_storage_mb,
+        }),
+    };
+    Request { program, args, variables, directory: places.task, sandbox }
 }
 
-/// `/home/me/.pyenv/versions/3.11.7/bin/python3.11` → `/home/me/.pyenv/versions/3.11.7`
-fn prefix_of(binary: &Path) -> Option<PathBuf> {
-    binary.parent().and_then(Path::parent).map(Path::to_owned)
+fn place(facts: &Facts<'_>, view: &mut View) -> Places {
+    let mut at = |from: &Path, to: &str| view.place(from, Path::new(to));
+    let directories = &facts.directories;
+    let own = facts.spec.endpoint.as_ref().and_then(|endpoint| endpoint.ca_pem.as_deref());
+    let bundle = own.and_then(|own| ca::bundle(&facts.data.join("runtime"), own));
+    let sdk = if facts.runtime.family == Family::Node { NODE_SDK } else { PYTHON_SDK };
+    let mut places = Places {
+        task: at(&directories.code, "/var/task"),
+        opt: directories.opt.as_deref().map_or_else(|| PathBuf::from("/opt"), |opt| at(opt, "/opt")),
+        tmp: directories.tmp.clone(),
+        runtime: at(facts.shims.folder(), "/var/runtime"),
+        sdk: facts.sdk.as_deref().map(|folder| at(folder, sdk)),
+        interpreter: None,
+        authority: own.map(|own| at(own, "/etc/pilvi/ca.pem")),
+        bundle: bundle.map(|bundle| at(&bundle, "/etc/pilvi/ca-bundle.pem")),
+    };
+    if view.is_isolated() {
+        places.tmp = PathBuf::from("/tmp");
+    }
+    places.interpreter = facts.interpreter.map(|found| place_interpreter(&found.path, view));
+    places
 }
 
-fn node_args(facts: &Facts<'_>) -> Vec<OsString> {
+/// The name of the last folder is what Node resolves modules of the SDK's own by.
+const NODE_SDK: &str = "/var/lang/sdk/node_modules";
+const PYTHON_SDK: &str = "/var/lang/sdk/python";
+
+/// Interpreters stay where they are (some know their place), unless that is another directory of the function's.
+fn place_interpreter(binary: &Path, view: &mut View) -> PathBuf {
+    // `/home/me/.pyenv/versions/3.11.7/bin/python3.11` → `/home/me/.pyenv/versions/3.11.7`
+    let Some(prefix) = binary.parent().and_then(Path::parent) else { return binary.to_owned() };
+    let system = ["/usr", "/nix/store", "/gnu/store"];
+    if system.iter().any(|folder| binary.starts_with(folder)) || prefix == Path::new("/") {
+        return binary.to_owned();
+    }
+    let taken = ["/opt", "/tmp", "/var", "/proc", "/dev", "/etc"].iter().any(|folder| prefix.starts_with(folder));
+    let to = if taken { Path::new("/var/lang/interpreter") } else { prefix };
+    let placed = view.place(prefix, to);
+    placed.join(binary.strip_prefix(prefix).unwrap_or(binary))
+}
+
+fn node_args(facts: &Facts<'_>, places: &Places) -> Vec<String> {
     // As on AWS the heap gets most of the memory setting, so that Node collects before it is killed.
     let heap = (facts.spec.memory_mb.saturating_mul(9) / 10).max(64);
-    vec![format!("--max-old-space-size={heap}").into(), facts.shims.node().into()]
+    vec![format!("--max-old-space-size={heap}"), text(&places.runtime.join("node/bootstrap.js"))]
 }
 
 /// The executable of a custom runtime, as the function sees it: in the code, else in the layers.
-fn custom_program(facts: &Facts<'_>, view: &View) -> PathBuf {
+fn custom_program(facts: &Facts<'_>, places: &Places) -> PathBuf {
     let name = custom_name(facts.spec, facts.runtime);
     let in_layers = facts.directories.opt.as_ref().filter(|opt| opt.join(name).is_file());
     if in_layers.is_some() && !facts.directories.code.join(name).is_file() {
-        return view.opt.join(name);
+        return places.opt.join(name);
     }
-    view.task.join(name)
+    places.task.join(name)
 }
 
 fn custom_name<'a>(spec: &'a FunctionSpec, runtime: &RuntimeName) -> &'a str {
     if runtime.family == Family::Go { spec.handler.as_str() } else { "bootstrap" }
+}
+
+/// The program of a custom runtime, as AWS's messages name it.
+pub(crate) fn custom_path(spec: &FunctionSpec, runtime: &RuntimeName) -> String {
+    format!("/var/task/{}", custom_name(spec, runtime))
 }
 
 /// AWS's message when a custom runtime has no executable, or one that cannot be executed.
@@ -105,11 +156,11 @@ pub(crate) fn custom_missing(spec: &FunctionSpec, runtime: &RuntimeName, directo
     }
 }
 
-fn variables(facts: &Facts<'_>, view: &View, bundle: Option<&Path>) -> Vec<(String, OsString)> {
+fn variables(facts: &Facts<'_>, places: &Places, isolated: bool) -> Vec<(String, String)> {
     let spec = facts.spec;
-    let mut all: BTreeMap<String, OsString> = BTreeMap::new();
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut set = |name: &str, value: &dyn AsRef<OsStr>| {
-        all.insert(name.to_owned(), value.as_ref().to_owned());
+        all.insert(name.to_owned(), value.as_ref().to_string_lossy().into_owned());
     };
     // What a function may replace.
     set("LANG", &"en_US.UTF-8");
@@ -117,39 +168,42 @@ fn variables(facts: &Facts<'_>, view: &View, bundle: Option<&Path>) -> Vec<(Stri
     set(
         "PATH",
         &join(&[
-            facts.interpreter.and_then(|found| found.path.parent()).map(Path::to_owned),
+            places.interpreter.as_deref().and_then(Path::parent).map(Path::to_owned),
             Some("/usr/local/bin".into()),
             Some("/usr/bin".into()),
             Some("/bin".into()),
-            Some(view.opt.join("bin")),
+            Some(places.opt.join("bin")),
         ]),
     );
-    set("LD_LIBRARY_PATH", &join(&[Some(view.task.clone()), Some(view.task.join("lib")), Some(view.opt.join("lib"))]));
-    if !view.private_home {
-        set("HOME", &view.tmp);
+    set(
+        "LD_LIBRARY_PATH",
+        &join(&[Some(places.task.clone()), Some(places.task.join("lib")), Some(places.opt.join("lib"))]),
+    );
+    if !isolated {
+        set("HOME", &places.tmp);
     }
-    set("TMPDIR", &view.tmp);
+    set("TMPDIR", &places.tmp);
     if facts.runtime.family == Family::Node {
         let major = facts.interpreter.map_or(facts.runtime.version.0, |found| found.major_minor().0);
         set(
             "NODE_PATH",
             &join(&[
-                Some(view.opt.join(format!("nodejs/node{major}/node_modules"))),
-                Some(view.opt.join("nodejs/node_modules")),
-                facts.sdk.clone(),
-                Some(view.task.clone()),
+                Some(places.opt.join(format!("nodejs/node{major}/node_modules"))),
+                Some(places.opt.join("nodejs/node_modules")),
+                places.sdk.clone(),
+                Some(places.task.clone()),
             ]),
         );
     }
     if facts.runtime.family == Family::Python {
-        set("PYTHONPATH", &join(&[Some(view.opt.join("python")), facts.sdk.clone()]));
+        set("PYTHONPATH", &join(&[Some(places.opt.join("python")), places.sdk.clone()]));
     }
     if let Some(endpoint) = &spec.endpoint {
         set("AWS_ENDPOINT_URL", &endpoint.url);
-        if let Some(own) = &endpoint.ca_pem {
+        if let Some(own) = &places.authority {
             set("NODE_EXTRA_CA_CERTS", own);
         }
-        if let Some(bundle) = bundle {
+        if let Some(bundle) = &places.bundle {
             for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
                 set(name, &bundle);
             }
@@ -158,16 +212,16 @@ fn variables(facts: &Facts<'_>, view: &View, bundle: Option<&Path>) -> Vec<(Stri
     // The function's own.
     for (name, value) in &spec.environment {
         if !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0') {
-            all.insert(name.clone(), value.into());
+            all.insert(name.clone(), value.clone());
         }
     }
     // What it may not replace.
     let mut set = |name: &str, value: &dyn AsRef<OsStr>| {
-        all.insert(name.to_owned(), value.as_ref().to_owned());
+        all.insert(name.to_owned(), value.as_ref().to_string_lossy().into_owned());
     };
     set("_HANDLER", &spec.handler);
-    set("LAMBDA_TASK_ROOT", &view.task);
-    set("LAMBDA_RUNTIME_DIR", &facts.shims.folder());
+    set("LAMBDA_TASK_ROOT", &places.task);
+    set("LAMBDA_RUNTIME_DIR", &places.runtime);
     set("AWS_REGION", &spec.region);
     set("AWS_DEFAULT_REGION", &spec.region);
     set("AWS_LAMBDA_FUNCTION_NAME", &spec.name);
@@ -176,16 +230,17 @@ fn variables(facts: &Facts<'_>, view: &View, bundle: Option<&Path>) -> Vec<(Stri
     set("AWS_LAMBDA_LOG_GROUP_NAME", &spec.log_group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", &facts.log_stream);
     set("AWS_LAMBDA_INITIALIZATION_TYPE", &"on-demand");
-    set("AWS_LAMBDA_RUNTIME_API", &facts.api.to_string());
+    set("AWS_LAMBDA_RUNTIME_API", &facts.api.name());
     set("AWS_XRAY_CONTEXT_MISSING", &"LOG_ERROR");
     set("AWS_XRAY_DAEMON_ADDRESS", &"169.254.79.129:2000");
     if matches!(facts.runtime.family, Family::Node | Family::Python) {
         set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", spec.runtime));
-        set("_PILVI_OPT", &view.opt);
+        set("_PILVI_OPT", &places.opt);
+        set("_PILVI_API", &facts.api.address.to_string());
         if let Some(endpoint) = &spec.endpoint {
             set("_PILVI_ENDPOINT", &endpoint.address.to_string());
         }
-        if let Some(sdk) = &facts.sdk {
+        if let Some(sdk) = &places.sdk {
             set("_PILVI_SDK", sdk);
         }
     }
@@ -208,4 +263,8 @@ fn join(parts: &[Option<PathBuf>]) -> OsString {
         joined.push(part);
     }
     joined
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }

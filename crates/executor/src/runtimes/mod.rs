@@ -2,13 +2,14 @@
 
 mod ca;
 mod discover;
+mod etc;
 mod launch;
 mod layers;
 mod shims;
 
 pub(crate) use discover::Interpreters;
 pub use discover::{Found, discover};
-pub(crate) use launch::{Facts, custom_missing, prepare};
+pub(crate) use launch::{Facts, custom_missing, custom_path, prepare};
 pub(crate) use layers::merge_layers;
 pub(crate) use shims::Shims;
 

@@ -56,12 +56,4 @@ impl Shims {
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
-
-    pub(crate) fn node(&self) -> PathBuf {
-        self.folder.join("node/bootstrap.js")
-    }
-
-    pub(crate) fn python(&self) -> PathBuf {
-        self.folder.join("python/bootstrap.py")
-    }
 }

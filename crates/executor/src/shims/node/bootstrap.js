@@ -16,11 +16,12 @@ const take = (name) => {
 };
 const endpoint = take('_PILVI_ENDPOINT');
 const sdk = take('_PILVI_SDK');
+const api = take('_PILVI_API');
 take('_PILVI_OPT');
 
 log.patchConsole();
 if (endpoint) require('./network.js').redirect(endpoint);
-const client = clientModule.connect(env.AWS_LAMBDA_RUNTIME_API);
+const client = clientModule.connect(api, env.AWS_LAMBDA_RUNTIME_API);
 
 const named = (name, message) => {
   const error = new Error(message);

@@ -6,10 +6,11 @@ const net = require('net');
 const PATH = '/2018-06-01/runtime/';
 const EMPTY = Buffer.alloc(0);
 
-exports.connect = function (api) {
-  const colon = api.lastIndexOf(':');
-  const socket = net.connect(Number(api.slice(colon + 1)), api.slice(0, colon));
-  const head = ' HTTP/1.1\r\nHost: ' + api + '\r\n';
+// `address` is where the API listens, `host` the name by which it knows us.
+exports.connect = function (address, host) {
+  const colon = address.lastIndexOf(':');
+  const socket = net.connect(Number(address.slice(colon + 1)), address.slice(0, colon));
+  const head = ' HTTP/1.1\r\nHost: ' + host + '\r\n';
   const poll = 'GET ' + PATH + 'invocation/next' + head + '\r\n';
   const waiting = [];
   let pending = EMPTY;

@@ -11,6 +11,7 @@ import time
 environ = os.environ
 _SDK = environ.pop("_PILVI_SDK", None)
 _OPT = environ.pop("_PILVI_OPT", "/opt")
+_API = environ.pop("_PILVI_API")
 _ENDPOINT = environ.pop("_PILVI_ENDPOINT", None)
 _TASK = environ.get("LAMBDA_TASK_ROOT", os.getcwd())
 _VERSION = "python%d.%d" % sys.version_info[:2]
@@ -160,8 +161,8 @@ def document(message, kind, trace, request_id):
 class Client:
     _PATH = "/2018-06-01/runtime/"
 
-    def __init__(self, api):
-        host, port = api.rsplit(":", 1)
+    def __init__(self, address, api):
+        host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.api = api
@@ -361,7 +362,7 @@ def answer(handler, headers, body):
 
 def main():
     set_up_logging()
-    client = Client(environ["AWS_LAMBDA_RUNTIME_API"])
+    client = Client(_API, environ["AWS_LAMBDA_RUNTIME_API"])
     if _ENDPOINT:
         redirect(_ENDPOINT)
     try:
