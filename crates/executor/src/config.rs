@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,19 @@ pub enum TierChoice {
     Process,
     /// The Linux sandbox; creating the executor fails where it does not work.
     Sandbox,
+}
+
+impl FromStr for TierChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(TierChoice::Auto),
+            "process" => Ok(TierChoice::Process),
+            "sandbox" => Ok(TierChoice::Sandbox),
+            other => Err(format!("{other} is none of auto, process, sandbox")),
+        }
+    }
 }
 
 /// Where the SDKs that AWS puts into its runtimes come from.

@@ -44,6 +44,10 @@ impl Functions {
         if let Some(folder) = std::env::var_os("PILVI_SDK_DIR") {
             config.sdk_folder = folder.into(); // shared by several clouds, as in tests
         }
+        if let Ok(tier) = std::env::var("PILVI_ISOLATION") {
+            config.tier =
+                tier.parse().map_err(|cause| ExecutorError::Start { name: "PILVI_ISOLATION".into(), cause })?;
+        }
         config.hidden = vec![data.join("store"), data.join("blobs"), data.join("tls/ca.key")];
         Ok(Arc::new(Functions {
             executor: Executor::new(config).await?,
