@@ -55,6 +55,12 @@ impl Tree {
     }
 }
 
+/// Whether there is a process of that number.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    // SAFETY: signal 0 only asks; groups are excluded.
+    pid > 0 && (unsafe { libc::kill(pid, 0) } == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM))
+}
+
 fn session_of(pid: i32) -> Option<i32> {
     // SAFETY: getsid only reads; an unknown pid gives -1.
     let session = unsafe { libc::getsid(pid) };

@@ -61,7 +61,8 @@ impl Executor {
         for folder in ["environments", "layers", "runtime"] {
             tokio::fs::create_dir_all(config.data.join(folder)).await.map_err(failed)?;
         }
-        let config = ExecutorConfig { data: config.data.canonicalize().map_err(failed)?, ..config };
+        let (data, sdk_folder) = (config.data.canonicalize(), std::path::absolute(&config.sdk_folder));
+        let config = ExecutorConfig { data: data.map_err(failed)?, sdk_folder: sdk_folder.map_err(failed)?, ..config };
         let pools = Arc::new(Pools::new(config.max_environments));
         let spawner = Spawner::new().map_err(failed)?;
         let tier = probe::choose(config.tier, &spawner, &config.data).await?;

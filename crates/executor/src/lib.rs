@@ -43,6 +43,7 @@ pub use executor::{Executor, PoolStats};
 pub use logs::{LogSink, NoLogs};
 pub use result::{ErrorKind, InvokeResult, Outcome, Report};
 pub use runtimes::{Family, Found, discover};
+pub use sdk::node_sdk_folder;
 pub use spec::{Credentials, CredentialsSource, Endpoint, FunctionSpec, Invocation};
 
 /// Must be the first call of a program that wants the launcher, and with it the sandbox: such a program is started

@@ -7,13 +7,16 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::config::{ExecutorConfig, SdkPolicy};
 use crate::runtimes::{Family, Found, RuntimeName};
+use crate::spec::FunctionSpec;
 
 /// Files of a function that are looked through for the name of an SDK, at most.
 const MOST_FILES: usize = 2000;
@@ -21,7 +24,7 @@ const MOST_FILES: usize = 2000;
 const MOST_BYTES: u64 = 1 << 20;
 
 /// The clients of version 3 that are fetched: those that applications of this cloud use.
-const NODE_CLIENTS: [&str; 17] = [
+const NODE_CLIENTS: [&str; 19] = [
     "@aws-sdk/client-apigatewaymanagementapi",
     "@aws-sdk/client-cloudwatch-logs",
     "@aws-sdk/client-dynamodb",
@@ -38,56 +41,60 @@ const NODE_CLIENTS: [&str; 17] = [
     "@aws-sdk/client-ssm",
     "@aws-sdk/client-sts",
     "@aws-sdk/lib-dynamodb",
+    "@aws-sdk/lib-storage",
     "@aws-sdk/s3-request-presigner",
+    "@aws-sdk/util-dynamodb",
 ];
+
+/// npm and pip are given up after this.
+const FETCH_LIMIT: Duration = Duration::from_secs(300);
+/// What an interpreter is asked is answered within this.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// The SDKs of this machine.
 #[derive(Default)]
 pub(crate) struct Sdks {
     /// By folder name; first needs at the same time share one fetch.
-    ready: Mutex<HashMap<String, Arc<OnceCell<Option<PathBuf>>>>>,
+    ready: Mutex<HashMap<String, Arc<OnceCell<Result<PathBuf, String>>>>>,
 }
 
 impl Sdks {
-    /// The folder to look modules up in, where the function's code needs one that it does not bring.
+    /// The folder to look modules up in, where the function needs one that it does not bring; or why there is none.
     pub(crate) async fn for_function(
         &self,
         config: &ExecutorConfig,
         runtime: &RuntimeName,
         interpreter: &Found,
-        code: &Path,
-    ) -> Option<PathBuf> {
-        let needed = needed(runtime, code)?;
-        let name = match needed {
-            Needed::NodeV2 => "node-v2".to_owned(),
-            Needed::NodeV3 => "node-v3".to_owned(),
-            Needed::Python => {
-                let (major, minor) = interpreter.major_minor();
-                format!("python{major}.{minor}")
-            }
-        };
+        spec: &FunctionSpec,
+    ) -> Result<Option<PathBuf>, String> {
+        let Some(needed) = needed(runtime, &spec.code, &spec.layers) else { return Ok(None) };
+        let name = needed.folder(interpreter);
         let cell = self.ready.lock().entry(name.clone()).or_default().clone();
         let folder = config.sdk_folder.join(&name);
         let found = cell.get_or_init(|| async {
             if needed == Needed::Python
                 && let Some(installed) = installed_boto3(interpreter).await
             {
-                return Some(installed);
+                return Ok(installed);
             }
             if !folder.is_dir() {
                 if config.sdk == SdkPolicy::InstalledOnly {
-                    return None;
+                    return Err("the AWS SDK is not installed here".to_owned());
                 }
-                fetch(config, needed, interpreter, &folder).await?;
+                if let Err(problem) = fetch(config, needed, interpreter, &folder).await {
+                    let problem = format!("the AWS SDK could not be fetched: {problem}");
+                    (config.progress)(&problem);
+                    return Err(problem);
+                }
             }
-            Some(if needed == Needed::Python { folder } else { folder.join("node_modules") })
+            Ok(if needed == Needed::Python { folder } else { folder.join("node_modules") })
         });
         let found = found.await.clone();
-        if found.is_none() {
+        if found.is_err() {
             // Not for ever: the next environment tries again.
             self.ready.lock().remove(&name);
         }
-        found
+        found.map(Some)
     }
 }
 
@@ -98,21 +105,55 @@ enum Needed {
     Python,
 }
 
-/// What the code asks for and does not bring. A text search: cheap, and a needless fetch does no harm.
-fn needed(runtime: &RuntimeName, code: &Path) -> Option<Needed> {
+impl Needed {
+    /// A name of its own for each content.
+    fn folder(self, interpreter: &Found) -> String {
+        match self {
+            Needed::NodeV2 => "node-v2".to_owned(),
+            Needed::NodeV3 => node_v3_folder(),
+            Needed::Python => {
+                let (major, minor) = interpreter.major_minor();
+                format!("python{major}.{minor}")
+            }
+        }
+    }
+}
+
+fn node_v3_folder() -> String {
+    let hash: String = hex::encode(Sha256::digest(NODE_CLIENTS.concat())).chars().take(8).collect();
+    format!("node-v3-{hash}")
+}
+
+/// Where version 3 of the SDK for Node lies below the folder of SDKs: for who wants to put one there beforehand.
+pub fn node_sdk_folder(sdks: &Path) -> PathBuf {
+    sdks.join(node_v3_folder())
+}
+
+/// What the code asks for and neither it nor its layers bring. A text search: cheap, and a needless fetch does no harm.
+fn needed(runtime: &RuntimeName, code: &Path, layers: &[PathBuf]) -> Option<Needed> {
+    let everywhere = || std::iter::once(code).chain(layers.iter().map(PathBuf::as_path));
+    let brought = |places: &[&str]| everywhere().any(|root| places.iter().any(|place| root.join(place).exists()));
+    let mentioned = |endings: &[&str], words: &[&str]| everywhere().any(|root| mentions(root, endings, words));
     match runtime.family {
         Family::Node => {
-            if code.join("node_modules/aws-sdk").exists() || code.join("node_modules/@aws-sdk").exists() {
+            let major = runtime.version.0;
+            let mut places = Vec::new();
+            for folder in ["node_modules", "nodejs/node_modules", &format!("nodejs/node{major}/node_modules")] {
+                places.extend([format!("{folder}/aws-sdk"), format!("{folder}/@aws-sdk")]);
+            }
+            if brought(&places.iter().map(String::as_str).collect::<Vec<_>>()) {
                 return None;
             }
-            let needed = if runtime.version.0 >= 18 { Needed::NodeV3 } else { Needed::NodeV2 };
-            mentions(code, &["js", "mjs", "cjs"], &["aws-sdk"]).then_some(needed)
+            let needed = if major >= 18 { Needed::NodeV3 } else { Needed::NodeV2 };
+            mentioned(&["js", "mjs", "cjs", "ts", "mts"], &["aws-sdk"]).then_some(needed)
         }
         Family::Python => {
-            if code.join("boto3").exists() {
+            let (major, minor) = runtime.version;
+            let versioned = format!("python/lib/python{major}.{minor}/site-packages/boto3");
+            if brought(&["boto3", "python/boto3", &versioned]) {
                 return None;
             }
-            mentions(code, &["py"], &["boto3", "botocore"]).then_some(Needed::Python)
+            mentioned(&["py"], &["boto3", "botocore"]).then_some(Needed::Python)
         }
         Family::Provided | Family::Go => None,
     }
@@ -151,17 +192,21 @@ fn mentions(code: &Path, endings: &[&str], words: &[&str]) -> bool {
 /// The site-packages that the interpreter has boto3 in.
 async fn installed_boto3(interpreter: &Found) -> Option<PathBuf> {
     let script = "import boto3, os; print(os.path.dirname(os.path.dirname(os.path.abspath(boto3.__file__))))";
-    let output = Command::new(&interpreter.path).args(["-c", script]).stdin(Stdio::null()).output().await.ok()?;
+    let mut command = Command::new(&interpreter.path);
+    command.args(["-c", script]).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(ANSWER_LIMIT, command.output()).await.ok()?.ok()?;
     let folder = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
     (output.status.success() && folder.is_dir()).then_some(folder)
 }
 
 /// Into a folder beside the wanted one first, so that a folder with the right name is always complete.
-async fn fetch(config: &ExecutorConfig, needed: Needed, interpreter: &Found, folder: &Path) -> Option<()> {
-    let parent = folder.parent()?;
-    std::fs::create_dir_all(parent).ok()?;
-    let temporary = parent.join(format!("fetching-{}", uuid::Uuid::new_v4().simple()));
-    std::fs::create_dir_all(&temporary).ok()?;
+async fn fetch(config: &ExecutorConfig, needed: Needed, interpreter: &Found, folder: &Path) -> Result<(), String> {
+    let parent = folder.parent().unwrap_or(folder);
+    std::fs::create_dir_all(parent).map_err(|error| error.to_string())?;
+    sweep(parent);
+    let temporary = parent.join(format!("{FETCHING}{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
+    std::fs::create_dir_all(&temporary).map_err(|error| error.to_string())?;
+    let _removed = Temporary(&temporary);
     let mut command = match needed {
         Needed::Python => {
             (config.progress)("fetching boto3 for Python with pip, once (a function needs it)");
@@ -173,16 +218,8 @@ async fn fetch(config: &ExecutorConfig, needed: Needed, interpreter: &Found, fol
         Needed::NodeV2 | Needed::NodeV3 => {
             (config.progress)("fetching the AWS SDK for Node.js with npm, once (a function needs it)");
             let mut command = Command::new("npm");
-            command.args([
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--omit=dev",
-                "--ignore-scripts",
-                "--silent",
-                "--prefix",
-            ]);
-            command.arg(&temporary);
+            let options = ["--no-audit", "--no-fund", "--omit=dev", "--ignore-scripts", "--silent", "--prefix"];
+            command.arg("install").args(options).arg(&temporary);
             match needed {
                 Needed::NodeV2 => command.arg("aws-sdk@2"),
                 _ => command.args(NODE_CLIENTS.map(|client| format!("{client}@3"))),
@@ -190,23 +227,47 @@ async fn fetch(config: &ExecutorConfig, needed: Needed, interpreter: &Found, fol
             command
         }
     };
-    let output = command.stdin(Stdio::null()).output().await;
-    let problem = match &output {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        Err(error) => Some(error.to_string()),
-    };
-    if let Some(problem) = problem {
-        let _ = std::fs::remove_dir_all(&temporary);
-        (config.progress)(&format!("the AWS SDK could not be fetched: {problem}"));
-        return None;
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    match tokio::time::timeout(FETCH_LIMIT, command.output()).await {
+        Err(_) => return Err(format!("not within {} seconds", FETCH_LIMIT.as_secs())),
+        Ok(Err(error)) => return Err(error.to_string()),
+        Ok(Ok(output)) if !output.status.success() => {
+            return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        }
+        Ok(Ok(_)) => {}
     }
-    if std::fs::rename(&temporary, folder).is_err() {
+    match std::fs::rename(&temporary, folder) {
         // Somebody else was faster.
-        let _ = std::fs::remove_dir_all(&temporary);
+        Err(_) if folder.is_dir() => {}
+        other => other.map_err(|error| error.to_string())?,
     }
     (config.progress)("the AWS SDK is there");
-    folder.is_dir().then_some(())
+    Ok(())
+}
+
+/// How unfinished folders begin; the process that fills one comes next.
+const FETCHING: &str = "fetching-";
+
+/// Removed however the fetch ends.
+struct Temporary<'a>(&'a Path);
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.0);
+    }
+}
+
+/// Removes what servers that were killed have left unfinished.
+fn sweep(parent: &Path) {
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(FETCHING)).map(|rest| rest.split('-').next());
+        let Some(owner) = owner else { continue };
+        let alive = owner.and_then(|pid| pid.parse().ok()).is_some_and(crate::direct::is_alive);
+        if !alive {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -216,11 +277,13 @@ mod tests {
     fn needs(runtime: &str, files: &[(&str, &str)]) -> Option<Needed> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
-            let path = folder.path().join(name);
+            let part = if name.starts_with("layer/") { "" } else { "code" };
+            let path = folder.path().join(part).join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        needed(&RuntimeName::parse(runtime).unwrap(), folder.path())
+        let layers = [folder.path().join("layer")];
+        needed(&RuntimeName::parse(runtime).unwrap(), &folder.path().join("code"), &layers)
     }
 
     #[test]
@@ -230,7 +293,27 @@ mod tests {
         assert_eq!(needs("nodejs8.10", &[("index.js", "require('aws-sdk')")]), Some(Needed::NodeV2));
         let packaged = [("index.js", "require('aws-sdk')"), ("node_modules/aws-sdk/package.json", "{}")];
         assert_eq!(needs("nodejs14.x", &packaged), None);
+        let in_layer = [("index.js", "require('@aws-sdk/x')"), ("layer/nodejs/node_modules/@aws-sdk/x/index.js", "")];
+        assert_eq!(needs("nodejs20.x", &in_layer), None);
         assert_eq!(needs("python3.11", &[("index.py", "import boto3")]), Some(Needed::Python));
+        assert_eq!(
+            needs("python3.11", &[("index.py", "import lib"), ("layer/python/lib.py", "import boto3")]),
+            Some(Needed::Python)
+        );
+        assert_eq!(needs("python3.11", &[("index.py", "import boto3"), ("layer/python/boto3/__init__.py", "")]), None);
         assert_eq!(needs("python3.11", &[("index.py", "import json")]), None);
+    }
+
+    #[test]
+    fn what_killed_servers_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join(format!("fetching-{}-a", std::process::id()));
+        let names = ["fetching-999999999-b", "fetching-old", "node-v2"].map(|name| folder.path().join(name));
+        for path in names.iter().chain([&own]) {
+            std::fs::create_dir(path).unwrap();
+        }
+        sweep(folder.path());
+        assert_eq!(names.map(|path| path.exists()), [false, false, true]);
+        assert!(own.exists(), "one that is being filled stays");
     }
 }

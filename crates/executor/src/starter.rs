@@ -42,7 +42,7 @@ pub(crate) struct Starter {
 pub(crate) struct Resolved {
     pub(crate) runtime: RuntimeName,
     pub(crate) interpreter: Option<Found>,
-    /// For the log: another version than the one asked for is used.
+    /// For the log: another version than the one asked for is used, or the SDK is not to be had.
     pub(crate) note: Option<String>,
     /// Where the SDK is that the function needs.
     pub(crate) sdk: Option<PathBuf>,
@@ -65,7 +65,7 @@ impl Starter {
             return Ok(Resolved { runtime, interpreter: None, note: None, sdk: None });
         }
         let (found, exact) = self.interpreters.choose(&spec.runtime, &runtime).await?;
-        let note = (!exact).then(|| {
+        let mut note = (!exact).then(|| {
             format!(
                 "[pilvi] {} is not installed here; running on version {} ({})\n",
                 spec.runtime,
@@ -74,7 +74,10 @@ impl Starter {
             )
         });
         // Here and not when the environment starts: a fetch must not count as the function's own time.
-        let sdk = self.sdks.for_function(&self.config, &runtime, &found, &spec.code).await;
+        let sdk = self.sdks.for_function(&self.config, &runtime, &found, spec).await.unwrap_or_else(|problem| {
+            note.get_or_insert_default().push_str(&format!("[pilvi] {problem}\n"));
+            None
+        });
         Ok(Resolved { runtime, interpreter: Some(found), note, sdk })
     }
 

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{bench, failure, success};
+use common::{bench, bench_with, failure, success};
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,6 +115,38 @@ async fn node_failures_to_load() {
     let log = bench.logs.events().concat();
     assert!(log.contains("Phase: init\tStatus: error\tError Type: Runtime.HandlerNotFound\n"), "{log}");
     assert!(log.contains("Phase: invoke\tStatus: error\tError Type: Runtime.ExitError\n"), "{log}");
+    bench.executor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_is_there_for_require_and_import_and_its_absence_is_told() {
+    let bench = bench_with(|config| {
+        config.sdk = pilvi_executor::SdkPolicy::InstalledOnly;
+        config.sdk_folder = config.data.join("../sdk");
+    })
+    .await;
+    let forms = [
+        ("r", "index.js", "const { name } = require('@aws-sdk/client-s3'); exports.handler = async () => name"),
+        ("i", "index.mjs", "import { name } from '@aws-sdk/client-s3'; export const handler = async () => name"),
+    ];
+    let spec = |n| {
+        let (name, file, code): (&str, &str, &str) = forms[n];
+        let mut spec = bench.spec(name, "nodejs20.x", "index.handler", &[(file, code)]);
+        spec.key = format!("{name}-{}", bench.logs.events().len());
+        Arc::new(spec)
+    };
+    let error = failure(&bench.call(&spec(1), "{}").await);
+    assert!(error.contains("Cannot find package '@aws-sdk/client-s3'"), "{error}");
+    assert!(bench.logs.events().contains(&"[pilvi] the AWS SDK is not installed here\n".to_owned()));
+
+    let sdk = pilvi_executor::node_sdk_folder(&bench.folder.path().join("sdk")).join("node_modules/@aws-sdk/client-s3");
+    std::fs::create_dir_all(&sdk).unwrap();
+    std::fs::write(sdk.join("package.json"), r#"{"name":"@aws-sdk/client-s3","main":"index.js"}"#).unwrap();
+    std::fs::write(sdk.join("index.js"), "exports.name = require('../client-s3/other.js')").unwrap();
+    std::fs::write(sdk.join("other.js"), "module.exports = 'found'").unwrap();
+    for n in 0..forms.len() {
+        assert_eq!(success(&bench.call(&spec(n), "{}").await), r#""found""#, "{}", forms[n].0);
+    }
     bench.executor.shutdown().await;
 }
 
