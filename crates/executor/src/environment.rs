@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -22,6 +22,7 @@ use crate::process::Process;
 use crate::report::{self, MAX_RESPONSE, Status};
 use crate::result::{ErrorKind, InvokeResult, Outcome, Report};
 use crate::spec::{FunctionSpec, Invocation};
+use crate::stream::{StreamPart, Streamed};
 
 /// The figure of the REPORT line may be this old; measuring costs more than a small invocation.
 const MEMORY_FRESH: Duration = Duration::from_secs(1);
@@ -84,6 +85,8 @@ struct Current {
     started: Instant,
     init: Option<Duration>,
     reply: oneshot::Sender<InvokeResult>,
+    /// Who wants the answer piece by piece.
+    stream: Option<mpsc::Sender<StreamPart>>,
 }
 
 /// What `/invocation/next` answers.
@@ -170,6 +173,7 @@ impl Environment {
         init: Option<Duration>,
         started: Instant,
         earlier_log: &str,
+        stream: Option<&mpsc::Sender<StreamPart>>,
     ) -> Option<Running> {
         let timeout = self.spec.timeout;
         let mut state = self.state.lock();
@@ -184,7 +188,8 @@ impl Environment {
         state.sequence += 1;
         let sequence = state.sequence;
         state.last_id.clone_from(&invocation.request_id);
-        state.current = Some(Current { request_id: invocation.request_id.clone(), started, init, reply });
+        state.current =
+            Some(Current { request_id: invocation.request_id.clone(), started, init, reply, stream: stream.cloned() });
         self.output.begin(earlier_log, report::start_line(&invocation.request_id, &self.spec.version));
         let event = NextEvent {
             request_id: invocation.request_id.clone(),
@@ -345,6 +350,13 @@ impl Environment {
             self.rested.notify_waiters();
         }
         receiver.await.ok()
+    }
+
+    /// The function begins an answer piece by piece. `None`: nobody asked for pieces, or it is no answer to what runs.
+    pub(crate) fn begin_stream(&self, id: &str) -> Option<Streamed> {
+        let mut state = self.state.lock();
+        let current = state.current.as_mut().filter(|current| current.request_id == id)?;
+        current.stream.take().map(Streamed::new)
     }
 
     /// The function's result.

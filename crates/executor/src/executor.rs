@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::clock;
 use crate::config::ExecutorConfig;
@@ -22,6 +22,7 @@ use crate::runtimes::{Interpreters, Shims};
 use crate::sdk::Sdks;
 use crate::spec::{FunctionSpec, Invocation};
 use crate::starter::{Start, Starter};
+use crate::stream::StreamPart;
 use crate::watch;
 
 /// How long a start may take before it is tried again within the invocation.
@@ -91,17 +92,41 @@ impl Executor {
         spec: &Arc<FunctionSpec>,
         invocation: Invocation,
     ) -> Result<InvokeResult, ExecutorError> {
+        self.run(spec, invocation, None).await
+    }
+
+    /// The same, with an answer that comes piece by piece. A function that does not stream gives its answer in the
+    /// result, as always, and no piece; one that does gives the pieces and an empty result, or the error that it ended
+    /// with. The pieces have to be taken while this runs: it waits for room among them.
+    ///
+    /// # Errors
+    /// As for [`Executor::invoke`].
+    pub async fn invoke_streaming(
+        &self,
+        spec: &Arc<FunctionSpec>,
+        invocation: Invocation,
+        pieces: mpsc::Sender<StreamPart>,
+    ) -> Result<InvokeResult, ExecutorError> {
+        self.run(spec, invocation, Some(pieces)).await
+    }
+
+    async fn run(
+        &self,
+        spec: &Arc<FunctionSpec>,
+        invocation: Invocation,
+        pieces: Option<mpsc::Sender<StreamPart>>,
+    ) -> Result<InvokeResult, ExecutorError> {
         let pools = &self.starter.pools;
         loop {
             match pools.acquire(&spec.key, self.starter.config.queue_timeout).await? {
                 Slot::Warm(environment) => {
-                    if let Some(running) = environment.invoke(&invocation, None, Instant::now(), "") {
+                    if let Some(running) = environment.invoke(&invocation, None, Instant::now(), "", pieces.as_ref()) {
                         pools.activity.notify_one();
                         return follow(environment, running).await.ok_or(ExecutorError::ShuttingDown);
                     }
                 }
                 Slot::Cold(permit) => {
-                    let cold = cold(self.starter.clone(), spec.clone(), invocation, permit);
+                    let cold = cold(self.starter.clone(), spec.clone(), invocation, permit, pieces);
                     let result = tokio::spawn(cold).await;
                     return result.unwrap_or(Err(ExecutorError::ShuttingDown));
                 }
@@ -191,6 +216,7 @@ async fn cold(
     spec: Arc<FunctionSpec>,
     invocation: Invocation,
     permit: OwnedSemaphorePermit,
+    pieces: Option<mpsc::Sender<StreamPart>>,
 ) -> Result<InvokeResult, ExecutorError> {
     let resolved = starter.resolve(&spec).await?;
     let stream = format!("{}/[{}]{}", clock::date_path(), spec.version, uuid::Uuid::new_v4().simple());
@@ -206,7 +232,16 @@ async fn cold(
         Start::Ready(environment) => {
             let init = begun.elapsed();
             let earlier = output.take_tail();
-            return hand_over(&starter, environment, &invocation, Some(init), Instant::now(), &earlier).await;
+            return hand_over(
+                &starter,
+                environment,
+                &invocation,
+                Some(init),
+                Instant::now(),
+                &earlier,
+                pieces.as_ref(),
+            )
+            .await;
         }
         failure => failure,
     };
@@ -221,7 +256,7 @@ async fn cold(
     match starter.start(&spec, &resolved, &output, permit, spec.timeout).await? {
         Start::Ready(environment) => {
             let earlier = output.take_tail();
-            hand_over(&starter, environment, &invocation, None, begun, &earlier).await
+            hand_over(&starter, environment, &invocation, None, begun, &earlier, pieces.as_ref()).await
         }
         failure => {
             output.write(report::init_report_line(begun.elapsed(), "invoke", &failure.status()));
@@ -237,8 +272,9 @@ async fn hand_over(
     init: Option<Duration>,
     begun: Instant,
     earlier: &str,
+    pieces: Option<&mpsc::Sender<StreamPart>>,
 ) -> Result<InvokeResult, ExecutorError> {
-    let running = environment.invoke(invocation, init, begun, earlier);
+    let running = environment.invoke(invocation, init, begun, earlier, pieces);
     starter.pools.activity.notify_one();
     match running {
         Some(running) => follow(environment, running).await.ok_or(ExecutorError::ShuttingDown),

@@ -19,6 +19,8 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// The body's real length; above the limit `body` holds only its beginning.
     pub(crate) body_len: usize,
+    /// How much of the body was passed on instead of kept.
+    pub(crate) streamed: usize,
     pub(crate) trailers: Vec<(String, String)>,
     pub(crate) keep_alive: bool,
 }
@@ -50,15 +52,25 @@ pub(crate) struct ReadBuffer {
     data: Vec<u8>,
 }
 
-/// How a body's length is given.
-enum Framing {
-    Length(usize),
-    Chunked,
+/// What is left of a body.
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    Bytes(usize),
+    /// The line with a chunk's size comes next.
+    ChunkHead,
+    Chunk(usize),
+    Nothing,
+}
+
+/// The body of a request whose head was read.
+#[derive(Debug)]
+pub(crate) struct Body {
+    left: Left,
 }
 
 struct Head {
     request: Request,
-    framing: Framing,
+    left: Left,
     expects_continue: bool,
     length: usize,
 }
@@ -69,9 +81,8 @@ impl ReadBuffer {
         !self.data.is_empty()
     }
 
-    /// Reads one request; a body longer than `max_body` is read to its end and cut. A client that waits for
-    /// `100 Continue` gets it.
-    pub(crate) async fn read_request<S>(&mut self, stream: &mut S, max_body: usize) -> Result<Request, ReadError>
+    /// Reads the head of a request. A client that waits for `100 Continue` gets it.
+    pub(crate) async fn read_head<S>(&mut self, stream: &mut S) -> Result<(Request, Body), ReadError>
     where
         S: AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
@@ -88,15 +99,88 @@ impl ReadBuffer {
         if head.expects_continue {
             tokio::io::AsyncWriteExt::write_all(stream, b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
-        let mut request = head.request;
-        match head.framing {
-            Framing::Length(length) => {
-                request.body = self.read_exactly(stream, length, max_body).await?;
-                request.body_len = length;
-            }
-            Framing::Chunked => self.read_chunks(stream, &mut request, max_body).await?,
+        Ok((head.request, Body { left: head.left }))
+    }
+
+    /// Reads the body to its end; what exceeds `most` is not kept.
+    pub(crate) async fn read_body<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        request: &mut Request,
+        body: &mut Body,
+        most: usize,
+    ) -> Result<(), ReadError> {
+        let mut kept = Vec::new();
+        while let Some(piece) = self.read_piece(stream, request, body).await? {
+            request.body_len = request.body_len.saturating_add(piece.len());
+            let room = most.saturating_sub(kept.len()).min(piece.len());
+            kept.extend_from_slice(piece.get(..room).unwrap_or_default());
         }
-        Ok(request)
+        request.body = Bytes::from(kept);
+        Ok(())
+    }
+
+    /// The next piece of a body as it comes, `None` at its end; then the request has its trailers.
+    pub(crate) async fn read_piece<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        request: &mut Request,
+        body: &mut Body,
+    ) -> Result<Option<Bytes>, ReadError> {
+        loop {
+            match body.left {
+                Left::Nothing => return Ok(None),
+                Left::Bytes(0) => body.left = Left::Nothing,
+                Left::Bytes(left) => {
+                    let piece = self.take(stream, left).await?;
+                    body.left = Left::Bytes(left - piece.len());
+                    return Ok(Some(piece));
+                }
+                Left::Chunk(left) => {
+                    let piece = self.take(stream, left).await?;
+                    body.left = Left::Chunk(left - piece.len());
+                    if piece.len() == left {
+                        if !self.read_line(stream).await?.is_empty() {
+                            return Err(ReadError::Malformed("chunk end"));
+                        }
+                        body.left = Left::ChunkHead;
+                    }
+                    return Ok(Some(piece));
+                }
+                Left::ChunkHead => {
+                    let line = self.read_line(stream).await?;
+                    let digits = line.split(';').next().unwrap_or_default().trim();
+                    let size = usize::from_str_radix(digits, 16).map_err(|_| ReadError::Malformed("chunk size"))?;
+                    body.left = Left::Chunk(size);
+                    if size == 0 {
+                        self.read_trailers(stream, request).await?;
+                        body.left = Left::Nothing;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn read_trailers<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        request: &mut Request,
+    ) -> Result<(), ReadError> {
+        loop {
+            let line = self.read_line(stream).await?;
+            let Some((name, value)) = line.split_once(':') else { return Ok(()) };
+            request.trailers.push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+
+    /// What is there, at least one byte and at most `most`.
+    async fn take<S: AsyncRead + Unpin>(&mut self, stream: &mut S, most: usize) -> Result<Bytes, ReadError> {
+        if self.data.is_empty() {
+            self.fill(stream).await?;
+        }
+        let take = most.min(self.data.len());
+        let rest = self.data.split_off(take);
+        Ok(Bytes::from(std::mem::replace(&mut self.data, rest)))
     }
 
     async fn fill<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> Result<(), ReadError> {
@@ -104,28 +188,6 @@ impl ReadBuffer {
         match stream.read_buf(&mut self.data).await? {
             0 => Err(ReadError::Closed),
             _ => Ok(()),
-        }
-    }
-
-    /// Takes `length` bytes off the stream, of which at most `keep` are kept.
-    async fn read_exactly<S: AsyncRead + Unpin>(
-        &mut self,
-        stream: &mut S,
-        length: usize,
-        keep: usize,
-    ) -> Result<Bytes, ReadError> {
-        let mut kept = Vec::with_capacity(length.min(keep).min(1 << 20));
-        let mut left = length;
-        loop {
-            let take = left.min(self.data.len());
-            let room = keep.saturating_sub(kept.len()).min(take);
-            kept.extend_from_slice(self.data.get(..room).unwrap_or_default());
-            self.data.drain(..take);
-            left -= take;
-            if left == 0 {
-                return Ok(Bytes::from(kept));
-            }
-            self.fill(stream).await?;
         }
     }
 
@@ -141,38 +203,6 @@ impl ReadBuffer {
             }
             self.fill(stream).await?;
         }
-    }
-
-    async fn read_chunks<S: AsyncRead + Unpin>(
-        &mut self,
-        stream: &mut S,
-        request: &mut Request,
-        max_body: usize,
-    ) -> Result<(), ReadError> {
-        let mut body = Vec::new();
-        let mut total = 0_usize;
-        loop {
-            let line = self.read_line(stream).await?;
-            let digits = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(digits, 16).map_err(|_| ReadError::Malformed("chunk size"))?;
-            if size == 0 {
-                break;
-            }
-            let part = self.read_exactly(stream, size, max_body.saturating_sub(body.len())).await?;
-            body.extend_from_slice(&part);
-            total = total.saturating_add(size);
-            if !self.read_line(stream).await?.is_empty() {
-                return Err(ReadError::Malformed("chunk end"));
-            }
-        }
-        loop {
-            let line = self.read_line(stream).await?;
-            let Some((name, value)) = line.split_once(':') else { break };
-            request.trailers.push((name.trim().to_owned(), value.trim().to_owned()));
-        }
-        request.body = Bytes::from(body);
-        request.body_len = total;
-        Ok(())
     }
 }
 
@@ -195,7 +225,7 @@ fn parse_head(data: &[u8]) -> Result<Option<Head>, ReadError> {
             keep_alive: parsed.version == Some(1),
             ..Request::default()
         },
-        framing: Framing::Length(0),
+        left: Left::Bytes(0),
         expects_continue: false,
         length,
     };
@@ -203,12 +233,12 @@ fn parse_head(data: &[u8]) -> Result<Option<Head>, ReadError> {
         let value = String::from_utf8_lossy(header.value).into_owned();
         if header.name.eq_ignore_ascii_case("content-length") {
             let length = value.trim().parse().map_err(|_| ReadError::Malformed("content-length"))?;
-            if !matches!(head.framing, Framing::Chunked) {
-                head.framing = Framing::Length(length);
+            if !matches!(head.left, Left::ChunkHead) {
+                head.left = Left::Bytes(length);
             }
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
             if value.to_ascii_lowercase().contains("chunked") {
-                head.framing = Framing::Chunked;
+                head.left = Left::ChunkHead;
             }
         } else if header.name.eq_ignore_ascii_case("connection") {
             if value.eq_ignore_ascii_case("close") {
@@ -251,7 +281,11 @@ mod tests {
         let mut buffer = ReadBuffer::default();
         let mut requests = Vec::new();
         loop {
-            match buffer.read_request(&mut server, 8).await {
+            let read = async {
+                let (mut request, mut body) = buffer.read_head(&mut server).await?;
+                buffer.read_body(&mut server, &mut request, &mut body, 8).await.map(|()| request)
+            };
+            match read.await {
                 Ok(request) => requests.push(Ok(request)),
                 Err(ReadError::Closed) => return requests,
                 Err(error) => {

@@ -34,6 +34,7 @@ mod runtimes;
 mod sdk;
 mod spec;
 mod starter;
+mod stream;
 mod tier;
 mod watch;
 
@@ -45,6 +46,7 @@ pub use result::{ErrorKind, InvokeResult, Outcome, Report};
 pub use runtimes::{Family, Found, discover};
 pub use sdk::node_sdk_folder;
 pub use spec::{Credentials, CredentialsSource, Endpoint, FunctionSpec, Invocation};
+pub use stream::StreamPart;
 
 /// Must be the first call of a program that wants the launcher, and with it the sandbox: such a program is started
 /// once more under another name, and that second process never returns from here. A program that does not call this

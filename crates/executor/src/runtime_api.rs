@@ -13,6 +13,7 @@ use crate::api::Api;
 use crate::environment::{Accepted, Environment, NextEvent};
 use crate::http::{self, ReadBuffer, ReadError, Request};
 use crate::report::MAX_RESPONSE;
+use crate::stream;
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 const JSON: &str = "application/json";
@@ -43,15 +44,8 @@ async fn serve_connection(mut stream: TcpStream, environment: &Arc<Environment>,
     let mut buffer = ReadBuffer::default();
     let mut out = Vec::new();
     loop {
-        let request = match buffer.read_request(&mut stream, MAX_RESPONSE + 1).await {
-            Ok(request) => request,
-            Err(ReadError::Malformed(what)) => {
-                write_error(&mut out, 400, "InvalidRequest", what);
-                let _ = stream.write_all(&out).await;
-                return;
-            }
-            Err(_) => return,
-        };
+        let read = buffer.read_head(&mut stream).await;
+        let Some((mut request, mut body)) = readable(read, &mut stream, &mut out).await else { return };
         if !api.is_host(request.header("host")) {
             // Another environment, or anybody else on this machine.
             write_error(&mut out, 403, "Forbidden", "Forbidden");
@@ -59,6 +53,11 @@ async fn serve_connection(mut stream: TcpStream, environment: &Arc<Environment>,
             return;
         }
         let keep_alive = request.keep_alive;
+        let read = match streamed_id(&request).and_then(|id| environment.begin_stream(id)) {
+            Some(answer) => answer.pass_on(&mut buffer, &mut stream, &mut request, &mut body).await,
+            None => buffer.read_body(&mut stream, &mut request, &mut body, MAX_RESPONSE + 1).await,
+        };
+        let Some(()) = readable(read, &mut stream, &mut out).await else { return };
         let Some(body) = respond(environment, request, &mut out).await else { return };
         // A client that sent its next poll together with its answer waits for the event, not for the
         // acknowledgement: both go out in one packet.
@@ -78,6 +77,27 @@ async fn serve_connection(mut stream: TcpStream, environment: &Arc<Environment>,
             return;
         }
     }
+}
+
+/// What was read; a request that cannot be understood is refused, and its connection with it.
+async fn readable<T>(read: Result<T, ReadError>, stream: &mut TcpStream, out: &mut Vec<u8>) -> Option<T> {
+    match read {
+        Ok(read) => Some(read),
+        Err(ReadError::Malformed(what)) => {
+            write_error(out, 400, "InvalidRequest", what);
+            let _ = stream.write_all(out).await;
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// The invocation that a request answers piece by piece.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming>
+fn streamed_id(request: &Request) -> Option<&str> {
+    let mode = request.header("lambda-runtime-function-response-mode")?;
+    let id = request.path.strip_prefix(PREFIX)?.strip_prefix("invocation/")?.strip_suffix("/response")?;
+    (mode.eq_ignore_ascii_case("streaming") && request.method == "POST").then_some(id)
 }
 
 /// Appends the answer to `out`; a long body is returned instead. `None`: no event will ever come.
@@ -131,6 +151,9 @@ fn respond_result(environment: &Arc<Environment>, request: &Request, id: &str) -
         let body = request.trailer("lambda-runtime-function-error-body").unwrap_or_default();
         let body = base64::engine::general_purpose::STANDARD.decode(body).unwrap_or_default();
         return environment.post_error(id, Bytes::from(body), Some(error_type));
+    }
+    if !stream::is_complete(request) {
+        return environment.post_result(id, Bytes::new(), request.streamed);
     }
     environment.post_result(id, request.body.clone(), request.body_len)
 }

@@ -47,6 +47,47 @@ async fn node_handlers_of_every_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_pieces() {
+    use pilvi_executor::StreamPart;
+    let bench = bench().await;
+    let code = "exports.handler = awslambda.streamifyResponse(async (e, out) => {
+        out = awslambda.HttpResponseStream.from(out, { statusCode: 201 });
+        out.write('one'); await new Promise((then) => setTimeout(then, 300)); out.write('two');
+        if (e.fail) throw new Error('midway');
+        out.end() })";
+    let spec = Arc::new(bench.spec("pieces", "nodejs20.x", "index.handler", &[("index.js", code)]));
+    for fail in [false, true] {
+        let (sender, mut pieces) = tokio::sync::mpsc::channel(1);
+        let executor = bench.executor.clone();
+        let (called, event) = (spec.clone(), common::event(&format!("{{\"fail\":{fail}}}")));
+        let result = tokio::spawn(async move { executor.invoke_streaming(&called, event, sender).await.unwrap() });
+        let Some(StreamPart::Begin { content_type }) = pieces.recv().await else { panic!("no beginning") };
+        assert_eq!(content_type, "application/vnd.awslambda.http-integration-response");
+        let mut body = Vec::new();
+        let mut before_the_end = false;
+        while let Some(StreamPart::Chunk(chunk)) = pieces.recv().await {
+            body.extend_from_slice(&chunk);
+            before_the_end |= body.ends_with(b"one") && !result.is_finished();
+        }
+        assert_eq!(body, b"{\"statusCode\":201}\0\0\0\0\0\0\0\0onetwo");
+        assert!(before_the_end, "pieces come when they are written");
+        let result = result.await.unwrap();
+        match fail {
+            false => assert_eq!(success(&result), ""),
+            true => assert!(failure(&result).contains("midway")),
+        }
+    }
+    // A function that does not stream answers as always, and one that does can be called without.
+    let plain =
+        Arc::new(bench.spec("plain", "nodejs20.x", "i.handler", &[("i.js", "exports.handler = async () => 1")]));
+    let (sender, mut pieces) = tokio::sync::mpsc::channel(1);
+    let result = bench.executor.invoke_streaming(&plain, common::event("{}"), sender).await.unwrap();
+    assert_eq!((success(&result).as_str(), pieces.recv().await), ("1", None));
+    assert!(success(&bench.call(&spec, "{}").await).ends_with("onetwo"));
+    bench.executor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn node_log_and_errors() {
     let bench = bench().await;
     let code = "exports.handler = async (e, c) => {
