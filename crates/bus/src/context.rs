@@ -25,6 +25,8 @@ pub struct RequestContext {
     pub request_id: String,
     /// The X-Ray trace that this call belongs to: `Root=1-…;Parent=…;Sampled=…`.
     pub trace: String,
+    /// True where the client sent the trace itself (`X-Amzn-Trace-Id`).
+    pub trace_sent: bool,
     /// Where the request came from; none for a call from inside.
     pub source_ip: Option<IpAddr>,
     /// The client's own name.
@@ -43,6 +45,7 @@ impl RequestContext {
             access_key: None,
             request_id: Uuid::new_v4().to_string(),
             trace: new_trace(),
+            trace_sent: false,
             source_ip: None,
             user_agent: None,
             endpoint: endpoint.to_owned(),

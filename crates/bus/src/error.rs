@@ -16,6 +16,8 @@ pub struct ApiError {
     pub code: Cow<'static, str>,
     /// The code in the query protocol, where it is another one: `AWS.SimpleQueueService.NonExistentQueue`.
     pub query_code: Option<&'static str>,
+    /// The text in the query protocol, where it is another one.
+    pub query_message: Option<&'static str>,
     /// The HTTP status.
     pub status: u16,
     /// The text.
@@ -34,6 +36,7 @@ impl ApiError {
         ApiError {
             code: code.into(),
             query_code: None,
+            query_message: None,
             status,
             message: message.into(),
             members: Vec::new(),
@@ -61,6 +64,12 @@ impl ApiError {
     /// The same error with another code in the query protocol.
     pub fn with_query_code(mut self, code: &'static str) -> ApiError {
         self.query_code = Some(code);
+        self
+    }
+
+    /// The same error with another text in the query protocol.
+    pub fn with_query_message(mut self, message: &'static str) -> ApiError {
+        self.query_message = Some(message);
         self
     }
 

@@ -75,6 +75,9 @@ fn query_parameters(parts: &Parts, body: &Bytes) -> Option<Vec<(String, String)>
     parameters.iter().any(|(name, _)| name == "Action").then_some(parameters)
 }
 
+/// SQS's actions that are of no queue.
+const OF_NO_QUEUE: [&str; 2] = ["CreateQueue", "ListQueues"];
+
 fn by_action(mut parameters: Vec<(String, String)>, parts: &Parts, signing_name: Option<&str>) -> Route {
     let value = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let action = value("Action").unwrap_or_default().to_owned();
@@ -90,13 +93,19 @@ fn by_action(mut parameters: Vec<(String, String)>, parts: &Parts, signing_name:
         })
     });
     let operation = api.and_then(|api| api.operation(&action));
-    let (Some(api), Some(operation)) = (api, operation) else {
+    let path = parts.uri.path();
+    // At a queue's own address, SQS does not know the actions that are of no queue.
+    let of_no_queue = |api: &Api| api.name == "sqs" && path.len() > 1 && OF_NO_QUEUE.contains(&action.as_str());
+    let (Some(api), Some(operation)) = (api.filter(|api| !of_no_queue(api)), operation) else {
         let version = version.unwrap_or_default();
-        let text = format!("Could not find operation {action} for version {version}");
+        let text = if api.is_some_and(|api| api.name == "sqs") {
+            format!("The action {action} is not valid for this endpoint.")
+        } else {
+            format!("Could not find operation {action} for version {version}")
+        };
         return Route::Unknown(api, Protocol::Query, ApiError::new("InvalidAction", 400, text));
     };
     // SQS takes the queue's URL from the path that a request is posted to.
-    let path = parts.uri.path();
     if api.name == "sqs" && path.len() > 1 && !parameters.iter().any(|(name, _)| name == "QueueUrl") {
         parameters.push(("QueueUrl".to_owned(), format!("http://localhost{path}")));
     }
@@ -132,7 +141,22 @@ fn by_path(parts: &Parts, signing_name: Option<&str>) -> Route {
             };
             Route::Unknown(Some(api), Protocol::RestJson, error)
         }
-        None => Route::Other,
+        None => {
+            // awsQuery without an action.
+            let speaks_query = |api: &&'static Api| api.protocols.contains(&Protocol::Query);
+            match names()
+                .iter()
+                .filter_map(|name| api(name))
+                .filter(speaks_query)
+                .find(|api| api.signing_name == service)
+            {
+                Some(api) => {
+                    let error = ApiError::new("UnknownOperationException", 404, "");
+                    Route::Unknown(Some(api), Protocol::Query, error)
+                }
+                None => Route::Other,
+            }
+        }
     }
 }
 

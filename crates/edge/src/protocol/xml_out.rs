@@ -18,9 +18,16 @@ pub fn answer(api: &Api, operation: &Operation, output: &Val, request_id: &str) 
     }
     if let Some(shape) = operation.output {
         let wrapper = operation.output_wrapper.map_or_else(|| format!("{}Result", operation.name), str::to_owned);
+        let before = xml.0.len();
         xml.open(&wrapper);
+        let opened = xml.0.len();
         write_members(api, shape, output, &mut xml);
-        xml.close(&wrapper);
+        if xml.0.len() == opened {
+            xml.0.truncate(before);
+            xml.push(&["<", &wrapper, "/>"]);
+        } else {
+            xml.close(&wrapper);
+        }
     }
     xml.open("ResponseMetadata");
     xml.text("RequestId", request_id);
@@ -32,6 +39,11 @@ pub fn answer(api: &Api, operation: &Operation, output: &Val, request_id: &str) 
 /// An error.
 pub fn error(api: Option<&Api>, error: &ApiError, request_id: &str) -> Vec<u8> {
     let mut xml = Xml::new();
+    if error.code == "UnknownOperationException" {
+        // The common framework's own, before any service's: an element without anything in it.
+        xml.push(&["<", &error.code, "/>"]);
+        return xml.0;
+    }
     match api.and_then(|api| api.xml_namespace) {
         Some(namespace) => xml.open_with("ErrorResponse", "xmlns", namespace),
         None => xml.open("ErrorResponse"),
@@ -39,7 +51,7 @@ pub fn error(api: Option<&Api>, error: &ApiError, request_id: &str) -> Vec<u8> {
     xml.open("Error");
     xml.text("Type", if error.is_client_fault() { "Sender" } else { "Receiver" });
     xml.text("Code", error.query_code.unwrap_or(&error.code));
-    xml.text("Message", &error.message);
+    xml.text("Message", error.query_message.unwrap_or(&error.message));
     if api.is_some_and(|api| api.name == "sqs") {
         xml.0.extend_from_slice(b"<Detail/>");
     }

@@ -53,7 +53,7 @@ impl QueueCalls for Calls {
             dedup: message.deduplication_id,
             group: message.group_id,
         };
-        let checked = check(draft, &record.settings, ctx.principal.id())?;
+        let checked = check(draft, &record.settings, ctx)?;
         check_size(&checked.outgoing, &record.settings, "are invalid")?;
         let sent = self.0.send(&queue, vec![checked.outgoing]).await?;
         let sent = sent.first().ok_or(QueueError::QueueDoesNotExist)?;

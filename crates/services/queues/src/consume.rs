@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pilvi_store::{StoreError, WriteTx};
+use pilvi_store::{Range, StoreError, WriteTx};
 
 use crate::errors::QueueError;
-use crate::queue::{Millis, Receipt};
+use crate::queue::{DedupWindow, Millis, Receipt};
 use crate::registry::{Queue, Queues};
 use crate::settle::Unsettled;
-use crate::state::{MESSAGES, RECEIVES, ReceiveRecord};
+use crate::state::{DEDUPS, MESSAGES, RECEIVES, ReceiveRecord};
 
 impl Queues {
     /// Deletes the messages of these handles; each has an outcome of its own. Deleting what is gone succeeds.
@@ -87,13 +87,20 @@ impl Queues {
             }
             live.purged = Some(now);
             let seqs = live.backlog.purge();
+            live.dedup = DedupWindow::default();
             for seq in &seqs {
                 self.drop_body(&mut live, *seq);
             }
             seqs
         };
         let number = queue.number;
-        self.store.write(move |tx| forget(tx, number, &seqs)).await?;
+        self.store
+            .write(move |tx| {
+                // A purged queue takes again what it has seen (seen in answers of AWS).
+                tx.delete_range(&DEDUPS, Range::prefix(&(number,)))?;
+                forget(tx, number, &seqs)
+            })
+            .await?;
         Ok(())
     }
 }

@@ -64,9 +64,9 @@ pub enum QueueError {
     BatchTooLong(usize),
     /// Characters that no message may have.
     #[error(
-        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
+        "Invalid binary character '#x{0:X}' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]"
     )]
-    InvalidMessageContents,
+    InvalidMessageContents(u32),
     /// A queue or task of a message move that does not exist.
     #[error("{0}")]
     ResourceNotFound(String),
@@ -129,7 +129,7 @@ impl QueueError {
             }
             Self::InvalidBatchEntryId => ("InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId", 400),
             Self::BatchTooLong(_) => ("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", 400),
-            Self::InvalidMessageContents => ("InvalidMessageContents", "InvalidMessageContents", 400),
+            Self::InvalidMessageContents(_) => ("InvalidMessageContents", "InvalidMessageContents", 400),
             Self::ResourceNotFound(_) => ("ResourceNotFoundException", "ResourceNotFoundException", 404),
             Self::Unsupported(_) => ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400),
             Self::Store(_) => ("InternalFailure", "InternalError", 500),
@@ -143,6 +143,12 @@ impl From<QueueError> for ApiError {
             return Self::internal(cause);
         }
         let (code, query_code, status) = error.code();
-        Self::new(code, status, error.to_string()).with_query_code(query_code)
+        let answer = Self::new(code, status, error.to_string()).with_query_code(query_code);
+        match error {
+            QueueError::QueueDoesNotExist => {
+                answer.with_query_message("The specified queue does not exist for this wsdl version.")
+            }
+            _ => answer,
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Queues {
             let mut live = self.live(queue).await?;
             live.dedup.expire(now);
             for message in &messages {
-                let dedup = dedup_key(settings, message);
+                let dedup = dedup_key(settings, message, now);
                 if let Some(first) = dedup.as_ref().and_then(|key| live.dedup.find(key, now)) {
                     sent.push(Sent { id: first.id, body_md5: message.body_md5, sequence: Some(first.seq) });
                     continue;
@@ -138,7 +138,7 @@ fn message(outgoing: Outgoing, settings: &Settings, now: Millis) -> Message {
     }
 }
 
-fn dedup_key(settings: &Settings, message: &Message) -> Option<DedupKey> {
+fn dedup_key(settings: &Settings, message: &Message, now: Millis) -> Option<DedupKey> {
     let fifo = settings.fifo.as_ref()?;
-    Some(DedupKey::new(fifo.dedup_scope, message.group.as_deref()?, message.dedup.as_deref()?))
+    Some(DedupKey::new(fifo.scope(now), message.group.as_deref()?, message.dedup.as_deref()?))
 }

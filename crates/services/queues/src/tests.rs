@@ -400,7 +400,7 @@ async fn refusals_are_those_of_aws() {
             at(&url, vec![body("\u{1}")]),
             "InvalidMessageContents",
             400,
-            "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+            "Invalid binary character '#x1' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]",
         ),
         (
             "SendMessage",

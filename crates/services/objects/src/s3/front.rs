@@ -160,6 +160,7 @@ impl Objects {
             access_key,
             request_id: request_id.to_owned(),
             trace: pilvi_bus::context::new_trace(),
+            trace_sent: false,
             source_ip: Some(connection.peer),
             user_agent,
             endpoint: format!("{scheme}://{}", authority(parts)),

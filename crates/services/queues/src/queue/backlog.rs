@@ -285,6 +285,8 @@ impl Backlog {
             outcome.deliveries.push(delivery);
             if visibility > 0 {
                 self.put(seq, Place::InFlight(now + visibility));
+            } else if let Some(group) = self.entries.get(&seq).and_then(|entry| entry.group.clone()) {
+                self.groups.took_turn(&group);
             }
         }
         if let Some(attempt) = attempt

@@ -8,15 +8,17 @@ use std::sync::Arc;
 struct Group {
     members: BTreeSet<u64>,
     /// Where this group stands in [`Groups::open`].
-    open_at: Option<u64>,
+    turn: Option<u64>,
 }
 
 /// All groups that have messages.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     groups: HashMap<Arc<str>, Group>,
-    /// Groups whose first message is ready, by that message, so that the group waiting longest comes first.
+    /// Groups whose first message is ready, in turn: one that became ready, or was received from, goes to the end (as AWS was seen
+    /// to do).
     open: BTreeMap<u64, Arc<str>>,
+    next_turn: u64,
 }
 
 impl Groups {
@@ -36,8 +38,8 @@ impl Groups {
         let Some(group) = self.groups.get_mut(name) else { return };
         group.members.remove(&seq);
         if group.members.is_empty() {
-            if let Some(at) = group.open_at {
-                self.open.remove(&at);
+            if let Some(turn) = group.turn {
+                self.open.remove(&turn);
             }
             self.groups.remove(name);
         }
@@ -46,17 +48,28 @@ impl Groups {
     /// Notes whether the group's first message is ready now.
     pub(super) fn refresh(&mut self, name: &Arc<str>, is_ready: impl Fn(u64) -> bool) {
         let Some(group) = self.groups.get_mut(name) else { return };
-        let open_at = group.members.first().copied().filter(|seq| is_ready(*seq));
-        if open_at == group.open_at {
-            return;
+        match (group.members.first().is_some_and(|seq| is_ready(*seq)), group.turn) {
+            (true, None) => {
+                self.open.insert(self.next_turn, Arc::clone(name));
+                group.turn = Some(self.next_turn);
+                self.next_turn += 1;
+            }
+            (false, Some(turn)) => {
+                self.open.remove(&turn);
+                group.turn = None;
+            }
+            _ => {}
         }
-        if let Some(at) = group.open_at {
-            self.open.remove(&at);
-        }
-        if let Some(at) = open_at {
-            self.open.insert(at, Arc::clone(name));
-        }
-        group.open_at = open_at;
+    }
+
+    /// The group was received from: the others come first now.
+    pub(super) fn took_turn(&mut self, name: &Arc<str>) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let Some(turn) = group.turn else { return };
+        self.open.remove(&turn);
+        self.open.insert(self.next_turn, Arc::clone(name));
+        group.turn = Some(self.next_turn);
+        self.next_turn += 1;
     }
 
     /// Up to `max` messages that may be handed out: as many as possible of one group, then of the next.

@@ -40,6 +40,30 @@ pub struct Fifo {
     pub dedup_scope: DedupScope,
     /// See [`ThroughputLimit`].
     pub throughput_limit: ThroughputLimit,
+    /// The scope that counts until then, after a change.
+    #[serde(default)]
+    pub scope_before: Option<(DedupScope, Millis)>,
+}
+
+/// How long a change of the scope takes to come into effect: "can take up to 60 seconds" (SetQueueAttributes), and on AWS it does.
+const CHANGE_MS: Millis = 60_000;
+
+impl Fifo {
+    /// Sets the scope, which counts in a minute.
+    pub fn set_scope(&mut self, scope: DedupScope, now: Millis) {
+        if scope != self.dedup_scope {
+            self.scope_before = Some((self.scope(now), now + CHANGE_MS));
+            self.dedup_scope = scope;
+        }
+    }
+
+    /// The scope that counts now.
+    pub fn scope(&self, now: Millis) -> DedupScope {
+        match self.scope_before {
+            Some((before, until)) if now < until => before,
+            _ => self.dedup_scope,
+        }
+    }
 }
 
 impl Default for Fifo {
@@ -48,6 +72,7 @@ impl Default for Fifo {
             content_based_deduplication: false,
             dedup_scope: DedupScope::Queue,
             throughput_limit: ThroughputLimit::Queue,
+            scope_before: None,
         }
     }
 }

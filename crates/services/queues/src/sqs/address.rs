@@ -19,6 +19,11 @@ pub(crate) fn parse(ctx: &RequestContext, url: &str) -> Result<QueueName, QueueE
     let invalid = || QueueError::InvalidAddress(url.to_owned());
     let (host, path) = match url.split_once("://") {
         Some((_, rest)) => rest.split_once('/').ok_or_else(invalid)?,
+        // A bare name is taken for a queue of the caller's (seen in answers of AWS).
+        None if is_name(url) => {
+            let (account, region) = (ctx.account.clone(), ctx.region.clone());
+            return Ok(QueueName { account, region, name: url.to_owned() });
+        }
         None => ("", url),
     };
     let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
@@ -29,6 +34,11 @@ pub(crate) fn parse(ctx: &RequestContext, url: &str) -> Result<QueueName, QueueE
     }
     let region = region_of(host).or_else(|| region_of_path(rest)).unwrap_or(&ctx.region);
     Ok(QueueName { account: account.to_owned(), region: region.to_owned(), name: name.to_owned() })
+}
+
+fn is_name(text: &str) -> bool {
+    let stem = text.strip_suffix(".fifo").unwrap_or(text);
+    !stem.is_empty() && stem.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'-' || letter == b'_')
 }
 
 /// `sqs.eu-west-1.amazonaws.com`, `eu-west-1.queue.amazonaws.com`.
@@ -76,10 +86,11 @@ mod tests {
             ("https://eu-west-2.queue.amazonaws.com/123456789012/q", "eu-west-2/123456789012/q"),
             ("http://localhost:4566/queue/eu-central-1/000000000000/q", "eu-central-1/000000000000/q"),
             ("/000000000000/q", "us-east-1/000000000000/q"),
+            ("q.fifo", "us-east-1/000000000000/q.fifo"),
         ] {
             assert_eq!(name(url).unwrap(), expected);
         }
-        for url in ["q", "http://localhost:4566/q", "http://localhost", "http://localhost/abc/q", "://"] {
+        for url in ["q/", "q.r", "http://localhost:4566/q", "http://localhost", "http://localhost/abc/q", "://"] {
             assert!(matches!(parse(&ctx, url), Err(QueueError::InvalidAddress(_))), "{url}");
         }
         assert_eq!(url(&ctx, &parse(&ctx, "/000000000000/q").unwrap()), "http://localhost:4566/000000000000/q");

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::redrive;
 use crate::errors::QueueError;
-use crate::queue::{Counts, DedupScope, Fifo, ThroughputLimit};
+use crate::queue::{Counts, DedupScope, Fifo, Millis, ThroughputLimit};
 use crate::registry::Queues;
 use crate::state::{QueueName, QueueRecord};
 
@@ -100,7 +100,7 @@ pub(crate) fn apply(
     let fifo = record.settings.fifo.as_ref();
     if fifo.is_some_and(|fifo| fifo.throughput_limit == ThroughputLimit::Group && fifo.dedup_scope == DedupScope::Queue)
     {
-        let text = "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup.";
+        let text = "Invalid value for the parameter FifoThroughputLimit. Reason: To set FifoThroughputLimit to perMessageGroupId, the DeduplicationScope must be messageGroup.";
         return Err(QueueError::InvalidAttributeValue(text.to_owned()));
     }
     Ok(())
@@ -141,14 +141,14 @@ fn apply_one(
         "KmsDataKeyReusePeriodSeconds" => record.kms_reuse = Some(number(attribute, value, 60, 86_400)?),
         "SqsManagedSseEnabled" => record.managed_sse = flag(attribute, value)?,
         "FifoQueue" | "ContentBasedDeduplication" | "DeduplicationScope" | "FifoThroughputLimit" => {
-            apply_fifo(settings.fifo.as_mut(), attribute, value)?;
+            apply_fifo(settings.fifo.as_mut(), attribute, value, queues.now())?;
         }
         _ => return Err(QueueError::unknown_attribute(attribute)),
     }
     Ok(())
 }
 
-fn apply_fifo(fifo: Option<&mut Fifo>, attribute: &str, value: &str) -> Result<(), QueueError> {
+fn apply_fifo(fifo: Option<&mut Fifo>, attribute: &str, value: &str, now: Millis) -> Result<(), QueueError> {
     let Some(fifo) = fifo else {
         return Err(match attribute {
             "DeduplicationScope" | "FifoThroughputLimit" => QueueError::InvalidAttributeName(format!(
@@ -158,14 +158,14 @@ fn apply_fifo(fifo: Option<&mut Fifo>, attribute: &str, value: &str) -> Result<(
         });
     };
     match (attribute, value) {
-        ("FifoQueue", "true") => {}
-        ("FifoQueue", "false") => {
+        ("FifoQueue", _) if flag(attribute, value)? => {}
+        ("FifoQueue", _) => {
             let text = "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.";
             return Err(QueueError::InvalidAttributeValue(text.to_owned()));
         }
         ("ContentBasedDeduplication", _) => fifo.content_based_deduplication = flag(attribute, value)?,
-        ("DeduplicationScope", "queue") => fifo.dedup_scope = DedupScope::Queue,
-        ("DeduplicationScope", "messageGroup") => fifo.dedup_scope = DedupScope::Group,
+        ("DeduplicationScope", "queue") => fifo.set_scope(DedupScope::Queue, now),
+        ("DeduplicationScope", "messageGroup") => fifo.set_scope(DedupScope::Group, now),
         ("FifoThroughputLimit", "perQueue") => fifo.throughput_limit = ThroughputLimit::Queue,
         ("FifoThroughputLimit", "perMessageGroupId") => fifo.throughput_limit = ThroughputLimit::Group,
         _ => return Err(QueueError::attribute_value(attribute)),

@@ -60,6 +60,9 @@ pub(crate) async fn create_queue(
         tags: Default::default(),
     };
     attributes::apply(&queues, &name, &mut record, &attributes)?;
+    if let Some(fifo) = &mut record.settings.fifo {
+        fifo.scope_before = None;
+    }
     tags::add(&mut record, input.tags.unwrap_or_default().0)?;
     match queues.create(name, record).await? {
         Ok(queue) => Ok(CreateQueueOutput { queue_url: Some(address::url(&ctx, &queue.name)) }),
@@ -75,11 +78,14 @@ fn existing(
     attributes: &[(String, String)],
 ) -> Result<CreateQueueOutput, QueueError> {
     let record = queue.record();
-    attributes::apply(queues, &queue.name, &mut QueueRecord::clone(&record), attributes)?;
-    for (attribute, value) in attributes {
-        let current = attributes::value(attribute, &queue.name, &record, Counts::default()).unwrap_or_default();
+    let mut wanted = QueueRecord::clone(&record);
+    attributes::apply(queues, &queue.name, &mut wanted, attributes)?;
+    for (attribute, _) in attributes {
+        // What is asked for is compared as it would be kept, so that `True` is `true`.
+        let value = |record| attributes::value(attribute, &queue.name, record, Counts::default()).unwrap_or_default();
+        let (current, wanted) = (value(&record), value(&wanted));
         let as_json = |text: &str| serde_json::from_str::<Value>(text).ok();
-        let same = current == *value || (as_json(&current).is_some() && as_json(&current) == as_json(value));
+        let same = current == wanted || (as_json(&current).is_some() && as_json(&current) == as_json(&wanted));
         if !same {
             return Err(QueueError::QueueNameExists(attribute.clone()));
         }

@@ -72,8 +72,9 @@ fn check_name(name: &str) -> Result<(), QueueError> {
             "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use.".to_owned(),
         );
     }
-    let valid = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'-' | b'.');
-    if !name.bytes().all(valid) || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+    // Letters of any script are let in, whatever the text says (seen in answers of AWS).
+    let valid = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    if !name.chars().all(valid) || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
         return refuse(format!(
             "The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore (_), hyphen (-), and period (.) characters."
         ));
@@ -110,8 +111,11 @@ fn read_one(name: String, value: AttributeValue, of: &str) -> Result<MessageAttr
         _ => return empty(&name),
     };
     if let AttributeData::Text(text) = &value {
-        if !text.chars().all(is_valid) {
-            return Err(QueueError::InvalidMessageContents);
+        if let Some(letter) = text.chars().find(|letter| !is_valid(*letter)) {
+            let code = u32::from(letter);
+            return refuse(format!(
+                "Invalid binary character '#x{code:X}' was found in the message attribute '{name}' value, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]"
+            ));
         }
         if kind == "Number" && !is_number(text) {
             return refuse(format!("Can't cast the value of message (user) attribute '{name}' to a number."));
@@ -140,10 +144,10 @@ pub(crate) fn print(attribute: &MessageAttribute) -> AttributeValue {
     value
 }
 
-/// Whether a receive asks for this attribute: `All`, `.*`, a name, or `prefix.*`.
+/// Whether a receive asks for this attribute: `All`, `*`, `.*`, a name, or `prefix.*`.
 pub(crate) fn is_asked_for(names: &[String], attribute: &str) -> bool {
     names.iter().any(|name| match name.strip_suffix(".*") {
         Some(prefix) => attribute.starts_with(prefix),
-        None => name == "All" || name == attribute,
+        None => name == "All" || name == "*" || name == attribute,
     })
 }

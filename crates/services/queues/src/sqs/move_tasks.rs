@@ -120,7 +120,7 @@ pub(crate) async fn start_message_move_task(
     if !written.await? {
         let text =
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time.";
-        return Err(QueueError::Unsupported(text.to_owned()));
+        return Err(QueueError::InvalidParameter(text.to_owned()));
     }
     queues.run_move(started);
     Ok(StartMessageMoveTaskOutput { task_handle: Some(handle(&task, &input.source_arn)) })
@@ -164,7 +164,7 @@ pub(crate) async fn cancel_message_move_task(
     input: CancelMessageMoveTaskInput,
 ) -> Result<CancelMessageMoveTaskOutput, QueueError> {
     let Some((task, source)) = parse_handle(&input.task_handle) else {
-        return Err(QueueError::invalid(&input.task_handle, "TaskHandle", "Invalid task handle."));
+        return Err(QueueError::InvalidParameter("Value for parameter TaskHandle is invalid.".to_owned()));
     };
     resource(&queues, &source, "SourceArn")?;
     let cancelled = queues.store.write::<_, StoreError>(move |tx| {

@@ -35,6 +35,9 @@ pub(crate) fn parse(queues: &Queues, name: &QueueName, fifo: bool, text: &str) -
         return Err(invalid(&reason));
     };
     let target = target.as_str().unwrap_or_default();
+    if pilvi_bus::Arn::parse(target).is_some_and(|arn| arn.service != "sqs") {
+        return Err(invalid("Only SQS queues are valid resources for deadLetterTargetArn."));
+    }
     let Some(target_name) = QueueName::from_arn(target) else {
         return Err(invalid("Invalid value for deadLetterTargetArn."));
     };
@@ -65,22 +68,20 @@ pub(crate) fn parse_allow(text: &str) -> Result<String, QueueError> {
         Some("allowAll" | "denyAll") => false,
         Some("byQueue") => true,
         _ => {
-            return Err(invalid(
-                "Amazon SQS can't create the redrive allow policy. Specify one of the following values for redrivePermission: [allowAll, denyAll, byQueue].",
-            ));
+            return Err(invalid("Amazon SQS can't create the redrive allow policy, as it's in an unsupported format."));
         }
     };
-    if by_queue != sources.is_some() {
+    if !by_queue && sources.is_some() {
         return Err(invalid(
-            "Amazon SQS can't create the redrive allow policy. Specify sourceQueueArns only, and always, when redrivePermission is byQueue.",
+            "Amazon SQS can't create the redrive allow policy. You can specify source queue ARNs only when the permission type is byQueue.",
         ));
     }
-    if let Some(sources) = sources {
-        let arns = sources.as_array().map(Vec::as_slice).unwrap_or_default();
+    if by_queue {
+        let arns = sources.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let valid = |arn: &Value| arn.as_str().and_then(QueueName::from_arn).is_some();
         if arns.is_empty() || arns.len() > 10 || !arns.iter().all(valid) {
             return Err(invalid(
-                "Amazon SQS can't create the redrive allow policy. sourceQueueArns must have 1 to 10 ARNs of queues.",
+                "Amazon SQS can't create the redrive allow policy. When you specify the byQueue permission type, you must also specify between 1 and 10 source queue ARNs.",
             ));
         }
     }

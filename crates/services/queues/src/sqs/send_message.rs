@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pilvi_bus::Ctx;
+use pilvi_bus::{Ctx, RequestContext};
 use pilvi_model::Shape;
 use pilvi_model::shape::Entries;
 
@@ -70,7 +70,7 @@ pub(crate) async fn send_message(
         dedup: input.message_deduplication_id,
         group: input.message_group_id,
     };
-    let checked = check(draft, &record.settings, ctx.principal.id())?;
+    let checked = check(draft, &record.settings, &ctx)?;
     check_size(&checked.outgoing, &record.settings, "are invalid")?;
     let sent = queues.send(&queue, vec![checked.outgoing]).await?;
     let sent = sent.first().ok_or(QueueError::QueueDoesNotExist)?;
@@ -88,13 +88,13 @@ pub(crate) fn sequence_number(seq: u64) -> String {
     format!("{:020}", 18_000_000_000_000_000_000_u128 + u128::from(seq))
 }
 
-/// Checks everything about a message except its size.
-pub(crate) fn check(draft: Draft, settings: &Settings, sender: String) -> Result<Checked, QueueError> {
+/// Checks everything about a message except its size. The trace of a request that came with one goes with its message.
+pub(crate) fn check(draft: Draft, settings: &Settings, ctx: &RequestContext) -> Result<Checked, QueueError> {
     if draft.body.is_empty() {
         return Err(QueueError::MissingParameter("MessageBody"));
     }
-    if !draft.body.chars().all(message_attributes::is_valid) {
-        return Err(QueueError::InvalidMessageContents);
+    if let Some(letter) = draft.body.chars().find(|letter| !message_attributes::is_valid(*letter)) {
+        return Err(QueueError::InvalidMessageContents(letter.into()));
     }
     check_fifo(&draft, settings)?;
     let delay = match draft.delay {
@@ -113,8 +113,15 @@ pub(crate) fn check(draft: Draft, settings: &Settings, sender: String) -> Result
         crate::queue::AttributeData::Text(text) => Some(text),
         crate::queue::AttributeData::Binary(_) => None,
     });
-    let outgoing =
-        Outgoing { body: draft.body, attributes, trace_header, sender, delay, group: draft.group, dedup: draft.dedup };
+    let outgoing = Outgoing {
+        body: draft.body,
+        attributes,
+        trace_header: trace_header.or_else(|| ctx.trace_sent.then(|| ctx.trace.clone())),
+        sender: ctx.principal.id(),
+        delay,
+        group: draft.group,
+        dedup: draft.dedup,
+    };
     Ok(Checked { outgoing, md5_of_attributes, md5_of_system_attributes })
 }
 

@@ -92,7 +92,7 @@ pub(crate) async fn send_message_batch(
         if let Some(text) = fifo_problem {
             return Err(QueueError::InvalidParameter(text.to_owned()));
         }
-        let checked = match check(draft, settings, ctx.principal.id()) {
+        let checked = match check(draft, settings, &ctx) {
             Ok(checked) => checked,
             Err(error) => {
                 failed.push(FailedEntry::new(entry.id, &error));
