@@ -34,13 +34,30 @@ impl Pattern {
     /// # Errors
     /// The reason why the text is no pattern, as EventBridge gives it after `Event pattern is not valid. Reason: `.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        Ok(Self { root: parse::parse(text)? })
+        Ok(Self { root: parse::parse(text, Dialect::Events)? })
+    }
+
+    /// Reads a filter policy of SNS, whose language knows fewer operators behind `anything-but`.
+    ///
+    /// # Errors
+    /// The reason why the text is no filter policy, as SNS gives it after `FilterPolicy: `.
+    pub fn parse_filter_policy(text: &str) -> Result<Self, PatternError> {
+        Ok(Self { root: parse::parse(text, Dialect::FilterPolicy)? })
     }
 
     /// Whether an event has all that the pattern asks for.
     pub fn matches(&self, event: &Value) -> bool {
         matching::object_matches(&self.root, Some(event))
     }
+}
+
+/// Whose language it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// EventBridge's, with all operators.
+    Events,
+    /// That of SNS's subscriptions.
+    FilterPolicy,
 }
 
 /// What an object has to look like.

@@ -6,7 +6,7 @@ use crate::cidr::Cidr;
 use crate::numeric::{Number, Range};
 use crate::tokens::{PatternError, Token, Tokens};
 use crate::wildcard::Wildcard;
-use crate::{Field, Node, Test, TextTest};
+use crate::{Dialect, Field, Node, Test, TextTest};
 
 const ONE_KEY: &str = "Only one key allowed in match expression";
 const OPERATORS: [&str; 11] = [
@@ -23,8 +23,8 @@ const OPERATORS: [&str; 11] = [
     "$or",
 ];
 
-pub(crate) fn parse(text: &str) -> Result<Node, PatternError> {
-    let mut tokens = Tokens::new(text);
+pub(crate) fn parse(text: &str, dialect: Dialect) -> Result<Node, PatternError> {
+    let mut tokens = Tokens::new(text, dialect);
     if tokens.next()? != Token::StartObject {
         return Err(tokens.error("Filter is not an object"));
     }
@@ -238,7 +238,13 @@ fn anything_but_list(tokens: &mut Tokens<'_>) -> Result<Vec<Test>, PatternError>
 
 /// `{"anything-but": {"operator": …}}`: a string or a list of strings.
 fn anything_but_operator(tokens: &mut Tokens<'_>, operator: &str) -> Result<Vec<Test>, PatternError> {
+    let filter_policy = tokens.dialect == Dialect::FilterPolicy;
     let otherwise = match operator {
+        // Recorded: SNS knows anything-but with a prefix or a wildcard, and says so in the words of an older compiler.
+        "prefix" if filter_policy => "prefix match pattern must be a string",
+        other if filter_policy && other != "wildcard" => {
+            return Err(tokens.error(format!("Unsupported anything-but pattern: {other}")));
+        }
         "prefix" | "suffix" => "prefix/suffix match pattern must be a string",
         "wildcard" => "wildcard match pattern must be a string",
         "equals-ignore-case" => {
@@ -263,6 +269,7 @@ fn anything_but_operator(tokens: &mut Tokens<'_>, operator: &str) -> Result<Vec<
             }
         },
         Token::Number(_) => return Err(tokens.error(otherwise)),
+        _ if filter_policy => return Err(tokens.error(otherwise)),
         _ => return Err(tokens.error("Value of anything-but must be an array or single string/number value.")),
     }
     let mut tests = Vec::new();

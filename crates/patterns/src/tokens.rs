@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::Dialect;
+
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError {
@@ -58,11 +60,12 @@ pub(crate) struct Tokens<'a> {
     stack: Vec<Inside>,
     /// A value was read at this level, so that a comma has to come before the next one.
     separated: bool,
+    pub(crate) dialect: Dialect,
 }
 
 impl<'a> Tokens<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, position: 0, noticed: 0, stack: Vec::new(), separated: true }
+    pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self { text, position: 0, noticed: 0, stack: Vec::new(), separated: true, dialect }
     }
 
     /// An error at the place where the parser is.

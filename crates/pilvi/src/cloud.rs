@@ -135,7 +135,8 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");
     let (functions, downloads) = pilvi_functions::service(platform, deliveries.clone()).await?;
     services.push(functions);
-    services.push(pilvi_topics::service(platform, deliveries.clone())?);
+    let (topics, certificates) = pilvi_topics::service(platform, deliveries.clone())?;
+    services.push(topics);
     services.push(pilvi_events::service(platform, deliveries.clone())?);
     services.push(pilvi_timers::service(platform, deliveries.clone())?);
     let objects = pilvi_objects::Objects::new(platform, Arc::new(Outbox(deliveries.clone())));
@@ -143,7 +144,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let (apis, gateway) = pilvi_apis::service(platform);
     services.push(apis);
     bus.wire_services(services.clone());
-    Ok(Wired { services, deliveries, fronts: vec![gateway, downloads], fallback: objects.front() })
+    Ok(Wired { services, deliveries, fronts: vec![gateway, downloads, certificates], fallback: objects.front() })
 }
 
 /// Buckets' notices, as deliveries.

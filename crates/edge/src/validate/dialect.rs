@@ -59,6 +59,10 @@ impl Dialect {
                 let text = format!("The request must contain the parameter {}.", problem.member);
                 ApiError::new("MissingParameter", 400, text)
             }),
+            // Recorded: what is missing inside of a parameter is told as most services do.
+            Dialect::Sns if absent.is_some_and(|problem| problem.path.contains('.')) => {
+                Some(ApiError::new("ValidationError", 400, problems.text()))
+            }
             Dialect::Sns => absent.map(|problem| {
                 let text = format!("Invalid parameter: {} Reason: no value for required parameter", problem.member);
                 ApiError::new("InvalidParameter", 400, text)

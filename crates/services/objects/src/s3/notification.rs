@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pilvi_bus::calls::SendMessage;
+use pilvi_bus::calls::{PublishMessage, SendMessage};
 use pilvi_bus::http::Response;
 use pilvi_bus::{Arn, Principal, RequestContext};
 
@@ -136,7 +136,10 @@ async fn validate(objects: &Objects, req: &Req, bucket: &Bucket, destination: &D
         S3Error::argument(
             "Unable to validate the following destination configurations",
             &destination.arn,
-            "The destination queue does not exist",
+            match destination.kind {
+                Kind::Topic => "The destination topic does not exist",
+                _ => "The destination queue does not exist",
+            },
         )
     };
     let arn = Arn::parse(&destination.arn).ok_or_else(unknown)?;
@@ -177,16 +180,12 @@ async fn validate(objects: &Objects, req: &Req, bucket: &Bucket, destination: &D
             functions.may_invoke(&ctx, &destination.arn).await.map_err(|_| refused())
         }
         Kind::Topic => {
-            let notice = Notice {
-                bucket_arn: bucket.arn(),
-                account: bucket.account.clone(),
-                region: bucket.region.clone(),
-                to: Recipient::Destination(destination.clone()),
-                message,
-                trace: req.ctx.trace.clone(),
-            };
-            let outbox = objects.outbox.clone();
-            objects.platform.store.write(move |tx| outbox.enqueue(tx, &notice)).await.map_err(S3Error::internal)
+            let topics = objects.platform.bus.topics().map_err(S3Error::internal)?;
+            let subject = Some("Amazon S3 Notification".to_owned());
+            let topic_arn = destination.arn.clone();
+            let message = PublishMessage { topic_arn, message, subject, ..PublishMessage::default() };
+            let sent = topics.publish(&ctx, message).await;
+            sent.map(|_| ()).map_err(|error| if error.code == "NotFound" { unknown() } else { refused() })
         }
     }
 }

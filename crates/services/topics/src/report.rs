@@ -1,0 +1,102 @@
+//! Delivery status logging: what came of deliveries, in the account's logs, where the topic's feedback attributes ask for it.
+//! <https://docs.aws.amazon.com/sns/latest/dg/topics-attrib.html>
+
+use std::sync::Arc;
+
+use pilvi_bus::calls::{AppendLogs, LogLine};
+use pilvi_bus::{ApiError, RequestContext};
+use pilvi_delivery::Origin;
+use pilvi_delivery::targets::Failed;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::envelope::timestamp;
+use crate::message::Message;
+use crate::registry::{Subscription, Topic, Topics};
+
+impl Topics {
+    /// Logs what came of an attempt, if the topic wants to know. Does not wait for it.
+    pub(crate) fn report(
+        &self,
+        origin: &Origin,
+        topic: &Topic,
+        subscription: &Subscription,
+        message: &Message,
+        handed: &Result<(), Failed>,
+    ) {
+        let Some(prefix) = prefix(&subscription.record.protocol) else { return };
+        let record = topic.record();
+        let attribute = |name: &str| record.attributes.get(&format!("{prefix}{name}"));
+        let failure = handed.as_ref().err();
+        let role = match failure {
+            Some(_) => attribute("FailureFeedbackRoleArn"),
+            None => attribute("SuccessFeedbackRoleArn"),
+        };
+        let Some(role) = role.cloned() else { return };
+        // Failures are always logged, successes as often as the rate says.
+        let rate: f64 = attribute("SuccessFeedbackSampleRate").and_then(|rate| rate.parse().ok()).unwrap_or(100.0);
+        if failure.is_none() && rand::random::<f64>() * 100.0 >= rate {
+            return;
+        }
+        let (status, code, answer) = match failure {
+            None => ("SUCCESS", if prefix == "Lambda" { 202 } else { 200 }, json!({})),
+            Some(failed) => ("FAILURE", failed.error.status, json!({ "ErrorMessage": failed.error.message })),
+        };
+        let answer = match (prefix, failure) {
+            ("Lambda", None) => json!({ "lambdaRequestId": Uuid::new_v4().to_string() }),
+            _ => answer,
+        };
+        let now = self.clock.now_ms();
+        let line = json!({
+            "notification": {
+                "messageMD5Sum": md5(&message.text),
+                "messageId": message.id,
+                "topicArn": topic.arn,
+                "timestamp": timestamp(message.time).replace('T', " ").trim_end_matches('Z'),
+            },
+            "delivery": {
+                "deliveryId": Uuid::new_v4().to_string(),
+                "destination": subscription.record.endpoint,
+                "providerResponse": answer.to_string(),
+                "dwellTimeMs": now - message.time,
+                "statusCode": code,
+            },
+            "status": status,
+        });
+        let failed = if failure.is_some() { "/Failure" } else { "" };
+        let name = &topic.name;
+        let append = AppendLogs {
+            group: format!("sns/{}/{}/{}{failed}", name.region, name.account, name.name),
+            stream: Uuid::new_v4().to_string(),
+            lines: vec![LogLine { timestamp: now, message: line.to_string() }],
+        };
+        let (bus, origin, endpoint) = (self.bus.clone(), origin.clone(), self.endpoint.clone());
+        tokio::spawn(async move {
+            let log = async {
+                let assumed = bus.identity()?.assume_for("sns.amazonaws.com", &role, "SNSFeedback").await?;
+                let ctx = RequestContext::internal(assumed.principal, &origin.account, &origin.region, &endpoint);
+                bus.logs()?.append(&Arc::new(ctx), append).await
+            };
+            if let Err(problem) = log.await as Result<(), ApiError> {
+                tracing::debug!(%problem, "a delivery's status was not logged");
+            }
+        });
+    }
+}
+
+/// How the feedback attributes of a protocol begin.
+fn prefix(protocol: &str) -> Option<&'static str> {
+    Some(match protocol {
+        "sqs" => "SQS",
+        "lambda" => "Lambda",
+        "http" | "https" => "HTTP",
+        "application" => "Application",
+        "firehose" => "Firehose",
+        _ => return None,
+    })
+}
+
+fn md5(text: &str) -> String {
+    use md5::Digest;
+    hex::encode(md5::Md5::digest(text.as_bytes()))
+}
