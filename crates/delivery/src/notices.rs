@@ -57,8 +57,10 @@ impl Notices {
                 self.bus.queues()?.send(&ctx, message).await.map(|_| ())
             }
             "sns" => {
-                let message =
-                    PublishMessage { topic_arn: delivery.target.clone(), message: text, ..PublishMessage::default() };
+                // "S3 event notifications": those to topics have a subject.
+                let subject = (self.service == "s3.amazonaws.com").then(|| "Amazon S3 Notification".to_owned());
+                let topic_arn = delivery.target.clone();
+                let message = PublishMessage { topic_arn, message: text, subject, ..PublishMessage::default() };
                 self.bus.topics()?.publish(&ctx, message).await.map(|_| ())
             }
             _ => Err(ApiError::new("InvalidTarget", 400, format!("Nothing can be delivered to {}.", delivery.target))),

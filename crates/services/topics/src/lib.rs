@@ -64,19 +64,19 @@ macro_rules! on {
     };
 }
 
+/// The service, and the front that answers its pages.
+pub type Parts = (Arc<dyn Service>, Arc<dyn HttpFront>);
+
 /// The service, wired to the bus, and the front that answers its pages.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn service(
-    platform: &Platform,
-    deliveries: Arc<Deliveries>,
-) -> Result<(Arc<dyn Service>, Arc<dyn HttpFront>), StoreError> {
+pub fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result<Parts, StoreError> {
     let topics = Arc::new(Topics::open(platform, deliveries.clone())?);
     courier::register(&topics, &deliveries);
     platform.bus.wire_topics(Arc::new(calls::Calls(topics.clone())));
     let front = Arc::new(front::Front(topics.clone()));
-    let manifest = Manifest::new("sns", topics.clone()).resource_policies(topics.clone());
+    let manifest = Manifest::new("sns", topics.clone()).resource_policies(topics);
     let manifest = of_mobiles(of_subscriptions(of_topics(manifest))).background(background);
     Ok((Arc::new(Sns(manifest.into_service())), front))
 }

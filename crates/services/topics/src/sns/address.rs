@@ -9,6 +9,9 @@ use crate::errors::TopicError;
 use crate::registry::{Subscription, Topic, Topics};
 use crate::state::TopicName;
 
+/// A subscription and its topic.
+pub(crate) type Found = (Arc<Topic>, Arc<Subscription>);
+
 /// Refuses what is not even of an ARN's form.
 fn check_form(arn: &str, parameter: &str) -> Result<(), TopicError> {
     let elements = arn.split(':').count();
@@ -34,10 +37,7 @@ pub(crate) fn topic(topics: &Topics, ctx: &RequestContext, arn: &str) -> Result<
 }
 
 /// The subscription, if there is one.
-pub(crate) fn find_subscription(
-    topics: &Topics,
-    arn: &str,
-) -> Result<Option<(Arc<Topic>, Arc<Subscription>)>, TopicError> {
+pub(crate) fn find_subscription(topics: &Topics, arn: &str) -> Result<Option<Found>, TopicError> {
     check_form(arn, "SubscriptionArn")?;
     let named = TopicName::from_arn(arn).ok_or_else(|| TopicError::parameter("SubscriptionArn"))?;
     let id = named.1.filter(|id| Uuid::parse_str(id).is_ok());
@@ -47,6 +47,6 @@ pub(crate) fn find_subscription(
 }
 
 /// The subscription.
-pub(crate) fn subscription(topics: &Topics, arn: &str) -> Result<(Arc<Topic>, Arc<Subscription>), TopicError> {
+pub(crate) fn subscription(topics: &Topics, arn: &str) -> Result<Found, TopicError> {
     find_subscription(topics, arn)?.ok_or(TopicError::NoSubscription)
 }

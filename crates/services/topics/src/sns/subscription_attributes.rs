@@ -146,7 +146,7 @@ pub(crate) fn check(record: &SubscriptionRecord) -> Result<(), String> {
 fn check_redrive(record: &SubscriptionRecord, fifo_topic: bool, value: &str) -> Result<(), String> {
     let policy = json::parse(value)?;
     let target = policy.get("deadLetterTargetArn").and_then(Value::as_str).unwrap_or_default();
-    if !Arn::parse(target).is_some_and(|arn| arn.service == "sqs") {
+    if Arn::parse(target).is_none_or(|arn| arn.service != "sqs") {
         return Err("deadLetterTargetArn is an invalid arn".to_owned());
     }
     if fifo_topic && record.is_fifo_queue() && !target.ends_with(".fifo") {
