@@ -14,7 +14,6 @@ use super::xml::{Element, Writer};
 use crate::Objects;
 use crate::errors::{Code, Result, S3Error};
 use crate::object::notify::{Destination, Kind, Notifications, Rule, check, test_event};
-use crate::outbox::{Notice, Recipient};
 use crate::state::{Bucket, NOTIFICATIONS};
 
 /// PutBucketNotificationConfiguration.
