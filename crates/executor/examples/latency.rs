@@ -1,5 +1,5 @@
 //! Times cold starts and warm calls: `cargo run --release -p pilvi-executor --example latency [process|sandbox]`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measuring program")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::indexing_slicing, reason = "a measuring program")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use pilvi_executor::{Credentials, Executor, ExecutorConfig, FunctionSpec, Invocation, NoLogs, TierChoice};
 
-const COLD: usize = 40;
+const COLD: usize = 30;
 const WARM: usize = 5000;
+const PAUSE: Duration = Duration::from_millis(400);
 
 fn main() {
     pilvi_executor::be_launcher_if_asked();
@@ -32,6 +33,8 @@ async fn measure() {
     for (runtime, handler) in [("nodejs20.x", "index.handler"), ("python3.11", "app.handler")] {
         let mut times = Vec::new();
         for n in 0..=COLD {
+            // Time for the next runtime to boot, as there mostly is between cold starts.
+            tokio::time::sleep(PAUSE).await;
             let begun = Instant::now();
             executor.invoke(&spec(&root, runtime, handler, n), invocation(n)).await.unwrap();
             times.push(begun.elapsed());

@@ -50,6 +50,8 @@ pub struct ExecutorConfig {
     pub tier: TierChoice,
     /// Upper bound of environments, of all functions together; further invocations wait.
     pub max_environments: usize,
+    /// Most runtimes that are booted before it is known what for (in the sandbox).
+    pub max_standbys: usize,
     /// How long an invocation waits for an environment when the bound is reached.
     pub queue_timeout: Duration,
     /// An environment that was idle for this long is ended.
@@ -75,6 +77,7 @@ impl ExecutorConfig {
             data,
             tier: TierChoice::Auto,
             max_environments: 256,
+            max_standbys: 4,
             queue_timeout: Duration::from_secs(60),
             idle_eviction: Duration::from_secs(600),
             sdk: SdkPolicy::Fetch,

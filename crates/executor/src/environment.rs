@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub(crate) struct Environment {
     pub(crate) home: PathBuf,
     /// The credentials' end, with some margin.
     pub(crate) expires: Option<Instant>,
-    pub(crate) process: OnceLock<Process>,
+    process: Process,
     pools: Weak<Pools>,
     state: Mutex<State>,
     memory: Mutex<Memory>,
@@ -128,12 +128,14 @@ pub(crate) struct Running {
 }
 
 impl Environment {
+    #[expect(clippy::too_many_arguments, reason = "each is one fact about it, given once")]
     pub(crate) fn new(
         id: u64,
         spec: Arc<FunctionSpec>,
         output: Arc<Output>,
         home: PathBuf,
         expires: Option<Instant>,
+        process: Process,
         pools: Weak<Pools>,
         permit: OwnedSemaphorePermit,
     ) -> (Arc<Self>, oneshot::Receiver<Started>) {
@@ -145,7 +147,7 @@ impl Environment {
             closed: CancellationToken::new(),
             home,
             expires,
-            process: OnceLock::new(),
+            process,
             pools,
             state: Mutex::new(State {
                 phase: Phase::Starting,
@@ -280,9 +282,7 @@ impl Environment {
 
     /// Ends the process tree; the watcher answers the invocation that runs.
     pub(crate) fn end_process(&self) {
-        if let Some(process) = self.process.get() {
-            process.kill();
-        }
+        self.process.kill();
     }
 
     /// The process has ended, by itself or not.
@@ -447,8 +447,7 @@ impl Environment {
 
     /// Measures the process tree, remembers the peak.
     pub(crate) fn measure(&self) -> Usage {
-        let Some(process) = self.process.get() else { return Usage::default() };
-        let usage = process.usage();
+        let usage = self.process.usage();
         let mut memory = self.memory.lock();
         memory.peak_kb = memory.peak_kb.max(usage.resident_kb);
         memory.measured = Some(Instant::now());

@@ -21,6 +21,7 @@ use crate::result::{ErrorKind, InvokeResult, Outcome, Report};
 use crate::runtimes::{Interpreters, Shims};
 use crate::sdk::Sdks;
 use crate::spec::{FunctionSpec, Invocation};
+use crate::standby::Standbys;
 use crate::starter::{Start, Starter};
 use crate::stream::StreamPart;
 use crate::watch;
@@ -73,12 +74,13 @@ impl Executor {
             sdks: Sdks::default(),
             spawner,
             tier,
+            standbys: Standbys::new(config.max_standbys),
             next_id: AtomicU64::new(1),
             pools: pools.clone(),
             config,
         });
-        tokio::spawn(watch::memory(Arc::downgrade(&pools)));
-        tokio::spawn(watch::idle(Arc::downgrade(&pools), starter.config.idle_eviction));
+        tokio::spawn(watch::limits(Arc::downgrade(&pools)));
+        tokio::spawn(watch::idle(Arc::downgrade(&starter)));
         Ok(Self { starter })
     }
 
@@ -153,6 +155,7 @@ impl Executor {
     /// Ends every environment; invocations that are running fail. Returns when all processes are gone.
     pub async fn shutdown(&self) {
         self.starter.pools.close();
+        self.starter.standbys.close().await;
         for environment in self.starter.pools.every() {
             environment.kill();
             let _ = tokio::time::timeout(Duration::from_secs(5), environment.closed.cancelled()).await;

@@ -33,6 +33,7 @@ mod runtime_api;
 mod runtimes;
 mod sdk;
 mod spec;
+mod standby;
 mod starter;
 mod stream;
 mod tier;

@@ -73,6 +73,23 @@ fn kilobytes(text: &str) -> u64 {
     text.split_ascii_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
+/// Whether less than a sixteenth of the machine's memory is left.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_short() -> bool {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let figure = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(kilobytes);
+    match (figure("MemTotal:"), figure("MemAvailable:")) {
+        (Some(total), Some(available)) => available < total / 16,
+        _ => false,
+    }
+}
+
+/// Not known here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_short() -> bool {
+    false
+}
+
 /// Whether a process was started with a variable (`NAME=value`): tells which environment a stray one came from.
 #[cfg(target_os = "linux")]
 pub(crate) fn has_variable(pid: i32, variable: &str) -> bool {

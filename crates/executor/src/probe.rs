@@ -58,13 +58,15 @@ async fn try_sandbox(spawner: &Spawner, data: &Path, ids: crate::tier::Ids) -> R
 
     let root = data.join("environments").join("probe");
     std::fs::create_dir_all(&root).map_err(|error| error.to_string())?;
-    let sandbox = Sandbox { ids, root: root.clone(), mounts: Vec::new(), files: Vec::new(), tmp_mb: 1 };
+    let sandbox =
+        Sandbox { ids, root: root.clone(), mounts: Vec::new(), files: Vec::new(), tmp_mb: 1, stands_by: false };
     let request = Request {
         program: "/nothing".into(),
         args: Vec::new(),
         variables: Vec::new(),
         directory: "/".into(),
         sandbox: Some(sandbox),
+        can_stand_by: false,
     };
     let spawned = spawner.spawn(request, String::new()).await.map_err(|error| error.to_string())?;
     let reason = spawned.exit.await.map_err(|_| "the launcher has ended".to_owned())?;

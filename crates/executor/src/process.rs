@@ -13,7 +13,7 @@ use crate::exit::ExitReason;
 #[cfg(target_os = "linux")]
 use crate::launcher;
 use crate::memory::{self, Usage};
-use crate::tier::Request;
+use crate::tier::{Filling, Request};
 
 /// A running process and everything it started.
 #[derive(Debug)]
@@ -30,6 +30,14 @@ impl Process {
             Process::Direct(tree) => tree.kill(),
             #[cfg(target_os = "linux")]
             Process::Launched(tree) => tree.kill(),
+        }
+    }
+
+    fn supervisor(&self) -> Option<i32> {
+        match self {
+            Process::Direct(_) => None,
+            #[cfg(target_os = "linux")]
+            Process::Launched(tree) => Some(tree.pid),
         }
     }
 
@@ -51,11 +59,18 @@ pub(crate) struct Spawned {
     pub(crate) exit: oneshot::Receiver<ExitReason>,
 }
 
-struct Job {
-    request: Request,
-    marker: String,
-    runtime: tokio::runtime::Handle,
-    reply: oneshot::Sender<io::Result<Spawned>>,
+enum Job {
+    Start {
+        request: Box<Request>,
+        marker: String,
+        runtime: tokio::runtime::Handle,
+        reply: oneshot::Sender<io::Result<Spawned>>,
+    },
+    Fill {
+        pid: i32,
+        filling: Filling,
+        reply: oneshot::Sender<io::Result<()>>,
+    },
 }
 
 /// Starts processes on one thread that lives as long as the executor: the launcher answers one request after the
@@ -71,7 +86,14 @@ impl Spawner {
         std::thread::Builder::new().name("pilvi-spawner".into()).spawn(move || {
             let mut starter = Starter::default();
             for job in queue {
-                let _ = job.reply.send(starter.start(&job.request, job.marker, &job.runtime));
+                match job {
+                    Job::Start { request, marker, runtime, reply } => {
+                        let _ = reply.send(starter.start(&request, marker, &runtime));
+                    }
+                    Job::Fill { pid, filling, reply } => {
+                        let _ = reply.send(starter.fill(pid, &filling));
+                    }
+                }
             }
         })?;
         Ok(Self { jobs })
@@ -81,7 +103,17 @@ impl Spawner {
     /// that no other environment's processes have.
     pub(crate) async fn spawn(&self, request: Request, marker: String) -> io::Result<Spawned> {
         let (reply, receiver) = oneshot::channel();
-        let job = Job { request, marker, runtime: tokio::runtime::Handle::current(), reply };
+        let runtime = tokio::runtime::Handle::current();
+        let job = Job::Start { request: Box::new(request), marker, runtime, reply };
+        self.jobs.send(job).map_err(|_| io::Error::other("the spawner has ended"))?;
+        receiver.await.map_err(|_| io::Error::other("the spawner has ended"))?
+    }
+
+    /// Gives the sandbox of a process that stands by what it lacks.
+    pub(crate) async fn fill(&self, process: &Process, filling: Filling) -> io::Result<()> {
+        let Some(pid) = process.supervisor() else { return Err(io::Error::from(io::ErrorKind::Unsupported)) };
+        let (reply, receiver) = oneshot::channel();
+        let job = Job::Fill { pid, filling, reply };
         self.jobs.send(job).map_err(|_| io::Error::other("the spawner has ended"))?;
         receiver.await.map_err(|_| io::Error::other("the spawner has ended"))?
     }
@@ -109,6 +141,17 @@ impl Starter {
             }
         }
         self.launcher.insert(launcher::Launcher::start()?).launch(request, runtime)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn fill(&self, pid: i32, filling: &Filling) -> io::Result<()> {
+        let launcher = self.launcher.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        launcher.fill(pid, filling)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn fill(&self, _: i32, _: &Filling) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -18,10 +18,27 @@ use crate::stream;
 const PREFIX: &str = "/2018-06-01/runtime/";
 const JSON: &str = "application/json";
 
-/// Serves one environment until it is closed.
-pub(crate) async fn serve(listener: TcpListener, environment: Arc<Environment>, api: Api) {
+/// Serves one environment until it is closed. `first` is a connection that was accepted before.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    first: Option<(TcpStream, ReadBuffer)>,
+    environment: Arc<Environment>,
+    api: Api,
+) {
     let api = Arc::new(api);
     let closed = environment.closed.clone();
+    let begin = |stream: TcpStream, buffer: ReadBuffer| {
+        let (environment, api, closed) = (environment.clone(), api.clone(), closed.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = serve_connection(stream, buffer, &environment, &api) => {}
+                () = closed.cancelled() => {}
+            }
+        });
+    };
+    if let Some((stream, buffer)) = first {
+        begin(stream, buffer);
+    }
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -29,19 +46,11 @@ pub(crate) async fn serve(listener: TcpListener, environment: Arc<Environment>, 
         };
         let Ok((stream, _)) = accepted else { continue };
         let _ = stream.set_nodelay(true);
-        let (environment, api) = (environment.clone(), api.clone());
-        let closed = closed.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = serve_connection(stream, &environment, &api) => {}
-                () = closed.cancelled() => {}
-            }
-        });
+        begin(stream, ReadBuffer::default());
     }
 }
 
-async fn serve_connection(mut stream: TcpStream, environment: &Arc<Environment>, api: &Api) {
-    let mut buffer = ReadBuffer::default();
+async fn serve_connection(mut stream: TcpStream, mut buffer: ReadBuffer, environment: &Arc<Environment>, api: &Api) {
     let mut out = Vec::new();
     loop {
         let read = buffer.read_head(&mut stream).await;

@@ -55,8 +55,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub(crate) struct Sdks {
     /// By folder name; first needs at the same time share one fetch.
-    ready: Mutex<HashMap<String, Arc<OnceCell<Result<PathBuf, String>>>>>,
+    ready: Mutex<HashMap<String, Arc<OnceCell<Fetched>>>>,
 }
+
+/// The folder, or why there is none.
+type Fetched = Result<PathBuf, String>;
 
 impl Sdks {
     /// The folder to look modules up in, where the function needs one that it does not bring; or why there is none.

@@ -7,24 +7,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::api::Api;
 use crate::config::ExecutorConfig;
-use crate::environment::{Environment, Started};
+use crate::environment::{Environment, Started as InitResult};
 use crate::errors::ExecutorError;
 use crate::exit::ExitReason;
+use crate::http::ReadBuffer;
 use crate::output::Output;
 use crate::pool::Pools;
-use crate::process::Spawner;
+use crate::process::{Spawned, Spawner};
 use crate::runtime_api;
 use crate::runtimes::{self, Facts, Family, Found, Interpreters, RuntimeName, Shims};
 use crate::sdk::Sdks;
 use crate::spec::FunctionSpec;
-use crate::tier::{Directories, Tier};
+use crate::standby::Standbys;
+use crate::tier::{Directories, Request, Tier};
 
 /// Credentials are replaced (with their environment) this long before they end.
 const CREDENTIALS_MARGIN: Duration = Duration::from_secs(60);
+
+/// How long after a start another process like it is booted ahead.
+const STANDBY_DELAY: Duration = Duration::from_millis(50);
 
 /// Everything that starting takes.
 pub(crate) struct Starter {
@@ -35,6 +41,7 @@ pub(crate) struct Starter {
     pub(crate) shims: Shims,
     pub(crate) interpreters: Interpreters,
     pub(crate) sdks: Sdks,
+    pub(crate) standbys: Standbys,
     pub(crate) next_id: AtomicU64,
 }
 
@@ -99,7 +106,7 @@ impl Starter {
 
     /// Starts an environment and waits, for at most `limit`, until it is ready.
     pub(crate) async fn start(
-        &self,
+        self: &Arc<Self>,
         spec: &Arc<FunctionSpec>,
         resolved: &Resolved,
         output: &Arc<Output>,
@@ -112,15 +119,10 @@ impl Starter {
             check_present(spec, layer)?;
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let home = self.config.data.join("environments").join(format!("{}-{id}", std::process::id()));
-        let (tmp, root) = (home.join("tmp"), home.join("root"));
-        for folder in [&tmp, &root] {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
+        let home = self.environments().join(format!("{}-{id}", std::process::id()));
         let opt = runtimes::merge_layers(&self.config.data.join("layers"), &spec.layers).map_err(failed)?;
-        let directories = Directories { code: spec.code.clone(), opt, tmp, root };
+        let directories = Directories { code: spec.code.clone(), opt, tmp: home.join("tmp"), root: home.join("root") };
         if let Some(cause) = runtimes::custom_missing(spec, &resolved.runtime, &directories) {
-            let _ = std::fs::remove_dir_all(&home);
             return Ok(Start::Exited(ExitReason::NotStarted(cause)));
         }
         let credentials = spec.credentials.credentials().await;
@@ -129,7 +131,6 @@ impl Starter {
             .as_ref()
             .and_then(|c| c.valid_for)
             .map(|valid| Instant::now() + valid.saturating_sub(CREDENTIALS_MARGIN));
-        let (listener, api) = Api::bind(&self.tier).await.map_err(failed)?;
         let request = runtimes::prepare(
             &Facts {
                 spec,
@@ -138,23 +139,16 @@ impl Starter {
                 shims: &self.shims,
                 sdk: resolved.sdk.clone(),
                 directories,
-                api: &api,
                 log_stream: output.stream(),
                 credentials,
                 data: &self.config.data,
             },
             &self.tier,
         );
-        let (environment, started) =
-            Environment::new(id, spec.clone(), output.clone(), home, expires, Arc::downgrade(&self.pools), permit);
         let program = runtimes::custom_path(spec, &resolved.runtime);
-        let marker = format!("AWS_LAMBDA_RUNTIME_API={}", api.name());
-        tokio::spawn(runtime_api::serve(listener, environment.clone(), api));
-        let spawned = match self.spawner.spawn(request, marker).await {
-            Ok(spawned) => spawned,
+        let started = match self.spawn(request, home).await {
+            Ok(started) => started,
             Err(error) => {
-                environment.closed.cancel();
-                let _ = std::fs::remove_dir_all(&environment.home);
                 let reason = match error.raw_os_error() {
                     Some(number) => ExitReason::NotExecuted(number),
                     None => ExitReason::NotStarted(error.to_string()),
@@ -162,27 +156,99 @@ impl Starter {
                 return Ok(Start::Exited(reason.naming(&program)));
             }
         };
-        output.attach(spawned.stdout, spawned.frames, &environment.closed).map_err(failed)?;
-        let _ = environment.process.set(spawned.process);
+        let Spawned { process, stdout, frames, exit } = started.spawned;
+        let (environment, ready) = Environment::new(
+            id,
+            spec.clone(),
+            output.clone(),
+            started.home,
+            expires,
+            process,
+            Arc::downgrade(&self.pools),
+            permit,
+        );
+        output.attach(stdout, frames, &environment.closed).map_err(failed)?;
         self.pools.add(environment.clone());
-        tokio::spawn(watch(environment.clone(), self.pools.clone(), spawned.exit, program));
-        match tokio::time::timeout(limit, started).await {
-            Ok(Ok(Started::Ready)) => Ok(Start::Ready(environment)),
-            Ok(Ok(Started::Error { payload, error_type })) => {
-                // The runtime ends itself after its report; what it prints until then belongs to the log.
-                let _ = tokio::time::timeout(Duration::from_millis(200), environment.closed.cancelled()).await;
-                end(&environment).await;
-                Ok(Start::Error { payload, error_type })
+        tokio::spawn(watch(environment.clone(), self.pools.clone(), exit, program));
+        tokio::spawn(runtime_api::serve(started.listener, started.connection, environment.clone(), started.api));
+        wait_until_ready(&environment, ready, limit).await
+    }
+
+    /// A process for the request: one that stands by, or a new one.
+    async fn spawn(self: &Arc<Self>, mut request: Request, home: PathBuf) -> io::Result<Started> {
+        let boot = request.boot_part();
+        let standby = boot.as_ref().and_then(|boot| self.standbys.take(boot));
+        if let Some(boot) = boot {
+            let starter = self.clone();
+            tokio::spawn(async move {
+                // The function that is being started has the machine first.
+                tokio::time::sleep(STANDBY_DELAY).await;
+                let folder = starter.environments();
+                starter.standbys.refill(boot, &starter.tier, &starter.spawner, &folder).await;
+            });
+        }
+        if let Some(standby) = standby {
+            let api = standby.api.clone();
+            let mut assigned = request.clone();
+            match standby.assign(&self.spawner, &mut assigned).await {
+                Ok((home, parts)) => {
+                    let connection = Some((parts.connection, parts.buffer));
+                    return Ok(Started { home, api, listener: parts.listener, connection, spawned: parts.spawned });
+                }
+                Err(error) => tracing::debug!(%error, "a runtime that stood by could not be used"),
             }
-            Ok(Ok(Started::Exited(reason))) => Ok(Start::Exited(reason)),
-            Ok(Err(_)) => {
-                end(&environment).await;
-                Ok(Start::Exited(ExitReason::Signal(libc::SIGKILL)))
+        }
+        for folder in ["tmp", "root"] {
+            std::fs::create_dir_all(home.join(folder))?;
+        }
+        let (listener, api) = Api::bind(&self.tier).await?;
+        request.connect(&api);
+        let marker = format!("AWS_LAMBDA_RUNTIME_API={}", api.name());
+        match self.spawner.spawn(request, marker).await {
+            Ok(spawned) => Ok(Started { home, api, listener, connection: None, spawned }),
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(&home);
+                Err(error)
             }
-            Err(_) => {
-                end(&environment).await;
-                Ok(Start::TimedOut)
-            }
+        }
+    }
+
+    fn environments(&self) -> PathBuf {
+        self.config.data.join("environments")
+    }
+}
+
+/// A process and the ways to it.
+struct Started {
+    home: PathBuf,
+    api: Api,
+    listener: TcpListener,
+    /// One that stood by has its connection already.
+    connection: Option<(TcpStream, ReadBuffer)>,
+    spawned: Spawned,
+}
+
+async fn wait_until_ready(
+    environment: &Arc<Environment>,
+    ready: oneshot::Receiver<InitResult>,
+    limit: Duration,
+) -> Result<Start, ExecutorError> {
+    match tokio::time::timeout(limit, ready).await {
+        Ok(Ok(InitResult::Ready)) => Ok(Start::Ready(environment.clone())),
+        Ok(Ok(InitResult::Error { payload, error_type })) => {
+            // The runtime ends itself after its report; what it prints until then belongs to the log.
+            let _ = tokio::time::timeout(Duration::from_millis(200), environment.closed.cancelled()).await;
+            end(environment).await;
+            Ok(Start::Error { payload, error_type })
+        }
+        Ok(Ok(InitResult::Exited(reason))) => Ok(Start::Exited(reason)),
+        Ok(Err(_)) => {
+            end(environment).await;
+            Ok(Start::Exited(ExitReason::Signal(libc::SIGKILL)))
+        }
+        Err(_) => {
+            end(environment).await;
+            Ok(Start::TimedOut)
         }
     }
 }

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::Api;
+use crate::runtimes::etc;
+
 /// A way of starting processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tier {
@@ -34,7 +37,7 @@ impl Tier {
 }
 
 /// Everything that starting a process takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
@@ -42,10 +45,79 @@ pub(crate) struct Request {
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) directory: PathBuf,
     pub(crate) sandbox: Option<Sandbox>,
+    /// It is one of our runtime clients, which can be started before it is known what for.
+    pub(crate) can_stand_by: bool,
+}
+
+/// Variables that a program looks at when it starts; all others can be given later.
+const BOOT_VARIABLES: [&str; 14] = [
+    "AWS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GCONV_",
+    "GLIBC_",
+    "LANG",
+    "LC_",
+    "LD_",
+    "MALLOC_",
+    "NODE_",
+    "OPENSSL_",
+    "PATH",
+    "PYTHON",
+    "SSL_",
+    "TZ",
+];
+/// Where the directories are that differ between functions.
+const OWN_DIRECTORIES: [&str; 3] = ["/var/task", "/opt", "/var/lang/sdk"];
+
+impl Request {
+    /// Tells it where its Runtime API is.
+    pub(crate) fn connect(&mut self, api: &Api) {
+        self.variables.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), api.name()));
+        if self.can_stand_by {
+            self.variables.push(("_PILVI_API".to_owned(), api.address.to_string()));
+        }
+        if let Some(sandbox) = &mut self.sandbox {
+            sandbox.files.extend(etc::files(api.host_name()));
+        }
+    }
+
+    /// The part that functions have in common: what can be started ahead of them.
+    pub(crate) fn boot_part(&self) -> Option<Request> {
+        let sandbox = self.sandbox.as_ref().filter(|_| self.can_stand_by)?;
+        let is_boot = |name: &str| BOOT_VARIABLES.iter().any(|start| name.starts_with(start));
+        Some(Request {
+            program: self.program.clone(),
+            args: self.args.clone(),
+            variables: self.variables.iter().filter(|(name, _)| is_boot(name)).cloned().collect(),
+            directory: PathBuf::from("/"),
+            sandbox: Some(Sandbox {
+                mounts: sandbox.mounts.iter().filter(|mount| !mount.is_own()).cloned().collect(),
+                root: PathBuf::new(),
+                tmp_mb: 1,
+                stands_by: true,
+                ..sandbox.clone()
+            }),
+            can_stand_by: true,
+        })
+    }
+
+    /// What such a process lacks.
+    pub(crate) fn filling(&self) -> Filling {
+        let Some(sandbox) = &self.sandbox else { return Filling::default() };
+        let mounts = sandbox.mounts.iter().filter(|mount| mount.is_own()).cloned().collect();
+        Filling { mounts, tmp_mb: sandbox.tmp_mb }
+    }
+}
+
+/// What a sandbox gets when it is known what for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Filling {
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) tmp_mb: u32,
 }
 
 /// The sandbox around it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sandbox {
     pub(crate) ids: Ids,
     /// An empty directory of its own to build the tree over.
@@ -56,6 +128,8 @@ pub(crate) struct Sandbox {
     pub(crate) files: Vec<(PathBuf, String)>,
     /// Size of `/tmp` in MB.
     pub(crate) tmp_mb: u32,
+    /// A [`Filling`] comes later.
+    pub(crate) stands_by: bool,
 }
 
 impl Sandbox {
@@ -70,6 +144,12 @@ impl Sandbox {
 pub(crate) struct Mount {
     pub(crate) from: PathBuf,
     pub(crate) to: PathBuf,
+}
+
+impl Mount {
+    fn is_own(&self) -> bool {
+        OWN_DIRECTORIES.iter().any(|folder| self.to.starts_with(folder))
+    }
 }
 
 /// Where an environment's directories really are.

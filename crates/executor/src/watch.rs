@@ -3,15 +3,20 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use crate::memory;
 use crate::pool::Pools;
+use crate::starter::Starter;
 
 /// How often busy environments are measured.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(50);
 /// Processes and threads of one function, as on AWS.
 const MAX_PROCESSES: usize = 1024;
 
+/// When memory is short, what has been idle for this long goes.
+const SHORT_IDLE: Duration = Duration::from_secs(1);
+
 /// Kills what exceeds its memory setting or forks without end. Sleeps while nothing runs.
-pub(crate) async fn memory(pools: Weak<Pools>) {
+pub(crate) async fn limits(pools: Weak<Pools>) {
     loop {
         tokio::time::sleep(MEMORY_INTERVAL).await;
         let Some(pools) = pools.upgrade() else { return };
@@ -44,15 +49,22 @@ pub(crate) async fn memory(pools: Weak<Pools>) {
     }
 }
 
-/// Ends environments that nobody has used for `limit`.
-pub(crate) async fn idle(pools: Weak<Pools>, limit: Duration) {
-    let interval = (limit / 4).clamp(Duration::from_millis(20), Duration::from_secs(15));
+/// Ends environments that nobody has used for long, and more of them where the machine runs out of memory.
+pub(crate) async fn idle(starter: Weak<Starter>) {
+    let Some(limit) = starter.upgrade().map(|starter| starter.config.idle_eviction) else { return };
+    let interval = (limit / 4).clamp(Duration::from_millis(20), Duration::from_secs(5));
     loop {
         tokio::time::sleep(interval).await;
-        let Some(pools) = pools.upgrade() else { return };
-        if pools.is_closing() {
+        let Some(starter) = starter.upgrade() else { return };
+        if starter.pools.is_closing() {
             return;
         }
-        pools.evict(limit);
+        starter.pools.evict(limit);
+        starter.standbys.evict(limit);
+        if memory::is_short() {
+            tracing::warn!("memory is short: idle functions are ended");
+            starter.standbys.evict(Duration::ZERO);
+            starter.pools.evict(SHORT_IDLE);
+        }
     }
 }

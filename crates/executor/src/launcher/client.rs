@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::wire::{self, Answer, Status};
+use super::wire::{self, Answer, Order, Status};
 use super::{NAME, sys};
 use crate::exit::ExitReason;
 use crate::process::{Process, Spawned, set_nonblocking};
-use crate::tier::Request;
+use crate::tier::{Filling, Request};
 
 /// A running launcher.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Launcher {
         let (frames, frames_writer) = io::pipe()?;
         let (status, status_writer) = io::pipe()?;
         let theirs = [stdout_writer.as_fd(), frames_writer.as_fd(), status_writer.as_fd()];
-        wire::send(&self.socket, request, &theirs)?;
+        wire::send(&self.socket, &Order::Start(request.clone()), &theirs)?;
         drop((stdout_writer, frames_writer, status_writer));
         let Some((answer, fds)) = wire::receive::<Answer>(&self.socket)? else {
             return Err(io::Error::from(io::ErrorKind::BrokenPipe));
@@ -64,6 +64,7 @@ impl Launcher {
         let pid = match answer {
             Answer::Started(pid) => pid,
             Answer::Failed(cause) => return Err(io::Error::other(cause)),
+            Answer::Filled => return Err(io::Error::from(io::ErrorKind::InvalidData)),
         };
         let pidfd = fds.into_iter().next().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
         let tree = Tree { pid, pidfd: Arc::new(pidfd), isolated: request.sandbox.is_some() };
@@ -81,6 +82,16 @@ impl Launcher {
             let _ = sender.send(reason(status));
         });
         Ok(Spawned { process: Process::Launched(tree), stdout, frames, exit })
+    }
+
+    /// Gives the sandbox of a process that stands by what it lacks.
+    pub(crate) fn fill(&self, pid: i32, filling: &Filling) -> io::Result<()> {
+        wire::send(&self.socket, &Order::Fill(pid, filling.clone()), &[])?;
+        match wire::receive::<Answer>(&self.socket)? {
+            Some((Answer::Filled, _)) => Ok(()),
+            Some((Answer::Failed(cause), _)) => Err(io::Error::other(cause)),
+            _ => Err(io::Error::from(io::ErrorKind::BrokenPipe)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::sys;
-use crate::tier::Sandbox;
+use crate::tier::{Filling, Sandbox};
 
 /// Programs and libraries. Where these are links into `/usr`, as they mostly are, they become the same links.
 const SYSTEM: [&str; 9] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"];
@@ -87,16 +87,27 @@ pub(super) fn enter(sandbox: &Sandbox) -> io::Result<()> {
     for (path, text) in &sandbox.files {
         write(&below(root, path), text)?;
     }
-    for empty in ["opt", "var/task", "proc", "tmp"] {
+    for empty in ["opt", "var/task", "var/lang/sdk/node_modules", "var/lang/sdk/python", "proc", "tmp"] {
         fs::create_dir_all(root.join(empty))?;
     }
     sys::mount("proc", &root.join("proc"), flags | libc::MS_NOEXEC, "")?;
-    let options = format!("mode=700,size={}m,uid={},gid={}", sandbox.tmp_mb, Sandbox::USER, Sandbox::GROUP);
-    sys::mount("tmpfs", &root.join("tmp"), flags, &options)?;
+    sys::mount("tmpfs", &root.join("tmp"), flags, &tmp_options(sandbox.tmp_mb))?;
     sys::enter_root(root)?;
     sys::restrict_root()?;
     sys::set_host_name("localhost");
     Ok(())
+}
+
+/// Gives the tree that this process is in what it lacks.
+pub(super) fn fill(filling: &Filling, trees: &[OwnedFd]) -> io::Result<()> {
+    for (mount, tree) in filling.mounts.iter().zip(trees) {
+        sys::attach(tree, &mount.to)?;
+    }
+    sys::resize_tmp(&tmp_options(filling.tmp_mb))
+}
+
+fn tmp_options(megabytes: u32) -> String {
+    format!("mode=700,size={megabytes}m,uid={},gid={}", Sandbox::USER, Sandbox::GROUP)
 }
 
 /// Takes what is there; what is not is left out.

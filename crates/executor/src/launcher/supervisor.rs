@@ -7,10 +7,10 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
 use super::sys::{self, Forked};
-use super::wire::Status;
+use super::wire::{self, Answer, Status};
 use super::{root, seccomp};
 use crate::direct::{FRAMES_FD_FROM, FRAMES_VARIABLE, OPEN_FILES};
-use crate::tier::{Request, Sandbox};
+use crate::tier::{Filling, Request, Sandbox};
 
 /// Processes and threads of one function, as on AWS.
 const MOST_PROCESSES: u64 = 1024;
@@ -30,7 +30,7 @@ impl Pipes {
 }
 
 /// Never returns, so nothing of the launcher's goes on in its children.
-pub(super) fn run(request: &Request, pipes: Pipes) -> ! {
+pub(super) fn run(request: &Request, pipes: Pipes, control: OwnedFd) -> ! {
     let Pipes { output, frames, status } = pipes;
     let mut report = Report(File::from(status));
     // SIGTERM is how the plain tier is told to end.
@@ -50,11 +50,11 @@ pub(super) fn run(request: &Request, pipes: Pipes) -> ! {
         }
     };
     drop((output, frames));
-    if request.sandbox.is_some() {
-        sys::drop_future_capabilities();
-        let _ = sys::drop_capabilities();
+    let control = request.sandbox.as_ref().is_some_and(|sandbox| sandbox.stands_by).then_some(control);
+    if request.sandbox.is_some() && control.is_none() {
+        give_up_own();
     }
-    let ended = wait_for(function, &signals, &report);
+    let ended = wait_for(function, &signals, &report, control);
     if request.sandbox.is_none() {
         kill_everything();
     }
@@ -142,11 +142,39 @@ fn give_up(sandbox: &Sandbox) -> io::Result<()> {
     sys::install_filter(&seccomp::program())
 }
 
+/// The supervisor itself needs nothing any more but to wait.
+fn give_up_own() {
+    sys::drop_future_capabilities();
+    let _ = sys::drop_capabilities();
+}
+
+/// Takes the filling of a sandbox that stands by. True when it has come, or never will.
+fn take_filling(control: &OwnedFd) -> bool {
+    let answer = match wire::receive::<Filling>(control) {
+        Ok(Some((filling, trees))) => match root::fill(&filling, &trees) {
+            Ok(()) => Answer::Filled,
+            Err(error) => Answer::Failed(error.to_string()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+        Ok(None) | Err(_) => return true,
+    };
+    give_up_own();
+    let _ = wire::send(control, &answer, &[]);
+    true
+}
+
 /// How the function's process ended; `None` when the end was asked for.
-fn wait_for(function: i32, signals: &OwnedFd, report: &Report) -> Option<Status> {
+fn wait_for(function: i32, signals: &OwnedFd, report: &Report, mut control: Option<OwnedFd>) -> Option<Status> {
+    if let Some(control) = &control {
+        sys::do_not_wait(control);
+    }
     let Ok(status) = report.0.try_clone().map(OwnedFd::from) else { return None };
     loop {
-        let broken = sys::wait(&[signals, &status], -1);
+        let fds: Vec<&OwnedFd> = [signals, &status].into_iter().chain(&control).collect();
+        let broken = sys::wait(&fds, -1);
+        if control.as_ref().is_some_and(take_filling) {
+            control = None;
+        }
         // The server has closed its end of the status pipe: it is gone.
         if broken.get(1).copied().unwrap_or(true) {
             return None;

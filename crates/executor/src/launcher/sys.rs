@@ -161,6 +161,12 @@ pub(super) fn close(fd: RawFd) {
     unsafe { libc::close(fd) };
 }
 
+/// Makes reading from it fail instead of waiting.
+pub(super) fn do_not_wait(fd: &OwnedFd) {
+    // SAFETY: changes a flag of an open descriptor.
+    unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+}
+
 /// Makes standard input empty.
 pub(super) fn forget_stdin() -> io::Result<()> {
     let null = std::fs::File::open("/dev/null")?;
@@ -218,6 +224,24 @@ pub(super) fn make_mounts_private() -> io::Result<()> {
     let none = std::ptr::null();
     // SAFETY: a C string literal; the other pointers are not looked at for this kind of call.
     check(c_long::from(unsafe { libc::mount(none, c"/".as_ptr(), none, flags, none.cast()) })).map(drop)
+}
+
+/// Gives an ordinary user a mount namespace to take copies from. Root has one that allows it.
+pub(super) fn own_mounts() -> io::Result<()> {
+    let (user, group) = own_ids();
+    if user == 0 {
+        return Ok(());
+    }
+    // SAFETY: the process has one thread; only its view of users and mounts changes.
+    check(c_long::from(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) }))?;
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/gid_map", format!("{group} {group} 1\n"))?;
+    std::fs::write("/proc/self/uid_map", format!("{user} {user} 1\n"))
+}
+
+/// Changes the size of the `/tmp` that there is.
+pub(super) fn resize_tmp(options: &str) -> io::Result<()> {
+    mount("tmpfs", Path::new("/tmp"), libc::MS_REMOUNT | libc::MS_NOSUID | libc::MS_NODEV, options)
 }
 
 /// A copy of what is at `path`, with everything mounted below it, not attached anywhere yet.

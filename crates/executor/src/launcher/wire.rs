@@ -7,15 +7,26 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::sys;
+use crate::tier::{Filling, Request};
 
 /// Longest message; variables have 4 KB at most, so this is far away.
 const MOST: usize = 160 << 10;
 
-/// The answer to a [`crate::tier::Request`].
+/// What the server wants.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Order {
+    /// A new process; the pipes come with the message.
+    Start(Request),
+    /// The supervisor that stands by gets what its sandbox lacks.
+    Fill(i32, Filling),
+}
+
+/// The answer to an order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
     /// The supervisor's process id; a pidfd comes with the message.
     Started(i32),
+    Filled,
     Failed(String),
 }
 

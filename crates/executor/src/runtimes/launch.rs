@@ -6,8 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Family, Found, RuntimeName, Shims, ca, etc};
-use crate::api::Api;
+use super::{Family, Found, RuntimeName, Shims, ca};
 use crate::spec::{Credentials, FunctionSpec};
 use crate::tier::{Directories, Request, Sandbox, Tier, View};
 
@@ -20,7 +19,6 @@ pub(crate) struct Facts<'a> {
     /// `node_modules` or a site-packages directory with the SDK.
     pub(crate) sdk: Option<PathBuf>,
     pub(crate) directories: Directories,
-    pub(crate) api: &'a Api,
     pub(crate) log_stream: &'a str,
     pub(crate) credentials: Option<Credentials>,
     /// For files shared by all environments.
@@ -42,7 +40,7 @@ struct Places {
     bundle: Option<PathBuf>,
 }
 
-/// Puts it all together.
+/// Puts it all together, but for the Runtime API's address.
 pub(crate) fn prepare(facts: &Facts<'_>, tier: &Tier) -> Request {
     let mut view = View::new(tier);
     let places = place(facts, &mut view);
@@ -65,11 +63,13 @@ pub(crate) fn prepare(facts: &Facts<'_>, tier: &Tier) -> Request {
             ids: *ids,
             root: facts.directories.root.clone(),
             mounts: view.into_mounts(),
-            files: etc::files(facts.api.host_name()),
+            files: Vec::new(),
+            stands_by: false,
             tmp_mb: facts.spec.ephemeral_storage_mb,
         }),
     };
-    Request { program, args, variables, directory: places.task, sandbox }
+    let can_stand_by = matches!(facts.runtime.family, Family::Node | Family::Python);
+    Request { program, args, variables, directory: places.task, sandbox, can_stand_by }
 }
 
 fn place(facts: &Facts<'_>, view: &mut View) -> Places {
@@ -230,13 +230,11 @@ fn variables(facts: &Facts<'_>, places: &Places, isolated: bool) -> Vec<(String,
     set("AWS_LAMBDA_LOG_GROUP_NAME", &spec.log_group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", &facts.log_stream);
     set("AWS_LAMBDA_INITIALIZATION_TYPE", &"on-demand");
-    set("AWS_LAMBDA_RUNTIME_API", &facts.api.name());
     set("AWS_XRAY_CONTEXT_MISSING", &"LOG_ERROR");
     set("AWS_XRAY_DAEMON_ADDRESS", &"169.254.79.129:2000");
     if matches!(facts.runtime.family, Family::Node | Family::Python) {
         set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", spec.runtime));
         set("_PILVI_OPT", &places.opt);
-        set("_PILVI_API", &facts.api.address.to_string());
         if let Some(endpoint) = &spec.endpoint {
             set("_PILVI_ENDPOINT", &endpoint.address.to_string());
         }

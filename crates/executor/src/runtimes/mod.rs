@@ -2,7 +2,7 @@
 
 mod ca;
 mod discover;
-mod etc;
+pub(crate) mod etc;
 mod launch;
 mod layers;
 mod shims;

@@ -14,14 +14,8 @@ const take = (name) => {
   delete env[name];
   return value;
 };
-const endpoint = take('_PILVI_ENDPOINT');
-const sdk = take('_PILVI_SDK');
-const api = take('_PILVI_API');
-take('_PILVI_OPT');
-
-log.patchConsole();
-if (endpoint) require('./network.js').redirect(endpoint);
-const client = clientModule.connect(api, env.AWS_LAMBDA_RUNTIME_API);
+let sdk;
+const client = clientModule.connect(take('_PILVI_API'), env.AWS_LAMBDA_RUNTIME_API);
 
 const named = (name, message) => {
   const error = new Error(message);
@@ -276,15 +270,37 @@ function run(handler) {
   client.next(next);
 }
 
-streaming.install();
-try {
-  if (sdk) offerSdkToImports();
-  const handler = load();
-  if (isPromise(handler)) {
-    handler.then(run, (error) => process.emit('uncaughtException', error));
-  } else {
-    run(handler);
+function start() {
+  sdk = take('_PILVI_SDK');
+  const endpoint = take('_PILVI_ENDPOINT');
+  take('_PILVI_OPT');
+  take('_PILVI_API');
+  log.patchConsole();
+  if (endpoint) require('./network.js').redirect(endpoint);
+  streaming.install();
+  try {
+    if (sdk) offerSdkToImports();
+    const handler = load();
+    if (isPromise(handler)) {
+      handler.then(run, (error) => process.emit('uncaughtException', error));
+    } else {
+      run(handler);
+    }
+  } catch (error) {
+    process.emit('uncaughtException', error);
   }
-} catch (error) {
-  process.emit('uncaughtException', error);
+}
+
+if (!take('_PILVI_STANDBY')) {
+  start();
+} else {
+  // Booted ahead: what most functions need is loaded while nobody waits for it.
+  ['./network.js', 'module', 'url', 'util', 'stream', 'crypto', 'http', 'https', 'events'].forEach((name) => require(name));
+  client.assignment((response) => {
+    const given = JSON.parse(response.body);
+    Object.keys(env).forEach((name) => { if (!(name in given)) delete env[name]; });
+    Object.assign(env, given);
+    process.chdir(env.LAMBDA_TASK_ROOT);
+    start();
+  });
 }

@@ -50,6 +50,11 @@ exports.connect = function (address, host) {
 
   return {
     socket: socket,
+    // Waits for what this process is for.
+    assignment: function (then) {
+      waiting.push(then);
+      socket.write('GET /pilvi/assignment' + head + '\r\n');
+    },
     // Waits for an event.
     next: function (then) {
       waiting.push(then);

@@ -6,7 +6,7 @@ const util = require('util');
 
 const LEVELS = { TRACE: 1, DEBUG: 2, INFO: 3, WARN: 4, ERROR: 5, FATAL: 6 };
 const REQUEST_ID = Symbol.for('aws.lambda.runtime.requestId');
-const json = String(process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+let json = false;
 
 const frames = Number(process.env._LAMBDA_TELEMETRY_LOG_FD);
 delete process.env._LAMBDA_TELEMETRY_LOG_FD;
@@ -64,6 +64,7 @@ function write(level, args) {
 }
 
 exports.patchConsole = function () {
+  json = String(process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
   const least = LEVELS[String(process.env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase()] || LEVELS.TRACE;
   const at = (level) =>
     LEVELS[level] < least ? () => {} : (message, ...rest) => write(level, [message].concat(rest));

@@ -4,14 +4,108 @@ Started with -I -S, so everything that `site` and the variables would set up is 
 Must run on every Python from 3.6 on.
 """
 
+import builtins
+import importlib
+import json
+import logging
 import os
+import socket
 import sys
 import time
+import traceback
 
 environ = os.environ
+_FRAMES = int(environ.pop("_LAMBDA_TELEMETRY_LOG_FD"))
+
+
+# ---- the Runtime API over a raw socket: an answer and the next poll leave in one packet ----
+
+
+class Client:
+    _PATH = "/2018-06-01/runtime/"
+
+    def __init__(self, address, api):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.api = api
+        self.poll = ("GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (self._PATH, api)).encode()
+        self.buffer = b""
+
+    def _post(self, path, body, error_type=None):
+        head = "POST %s%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n" % (self._PATH, path, self.api, len(body))
+        if error_type:
+            head += "Lambda-Runtime-Function-Error-Type: %s\r\n" % error_type.encode("ascii", "replace").decode()
+        return head.encode() + b"\r\n" + body
+
+    def _read(self):
+        while b"\r\n\r\n" not in self.buffer:
+            self._fill()
+        head, _, rest = self.buffer.partition(b"\r\n\r\n")
+        headers = {}
+        for line in head.decode("utf-8", "replace").split("\r\n")[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        length = int(headers.get("content-length", 0))
+        if len(rest) < length:
+            parts, have = [rest], len(rest)
+            while have < length:
+                part = self.socket.recv(262144)
+                if not part:
+                    os._exit(1)
+                parts.append(part)
+                have += len(part)
+            rest = b"".join(parts)
+        self.buffer = rest[length:]
+        return headers, rest[:length]
+
+    def _fill(self):
+        data = self.socket.recv(65536)
+        if not data:
+            # The server is gone, or has given this environment up.
+            os._exit(1)
+        self.buffer += data
+
+    def assignment(self):
+        self.socket.sendall(("GET /pilvi/assignment HTTP/1.1\r\nHost: %s\r\n\r\n" % self.api).encode())
+        return self._read()[1]
+
+    def next(self):
+        self.socket.sendall(self.poll)
+        return self._read()
+
+    def respond(self, request_id, body):
+        self.socket.sendall(self._post("invocation/%s/response" % request_id, body) + self.poll)
+        self._read()
+        return self._read()
+
+    def fail(self, request_id, error):
+        body = json.dumps(error, ensure_ascii=False).encode("utf-8", "replace")
+        self.socket.sendall(self._post("invocation/%s/error" % request_id, body, error["errorType"]) + self.poll)
+        self._read()
+        return self._read()
+
+    def fail_init(self, error):
+        body = json.dumps(error, ensure_ascii=False).encode("utf-8", "replace")
+        self.socket.sendall(self._post("init/error", body, error["errorType"]))
+        self._read()
+
+
+_CLIENT = Client(environ["_PILVI_API"], environ["AWS_LAMBDA_RUNTIME_API"])
+if environ.pop("_PILVI_STANDBY", None):
+    # Booted ahead: this waits until it is known what for.
+    import http.client
+    import urllib.request
+
+    _given = json.loads(_CLIENT.assignment().decode("utf-8"))
+    environ.clear()
+    environ.update(_given)
+    time.tzset()
+    os.chdir(environ["LAMBDA_TASK_ROOT"])
+environ.pop("_PILVI_API")
+
 _SDK = environ.pop("_PILVI_SDK", None)
 _OPT = environ.pop("_PILVI_OPT", "/opt")
-_API = environ.pop("_PILVI_API")
 _ENDPOINT = environ.pop("_PILVI_ENDPOINT", None)
 _TASK = environ.get("LAMBDA_TASK_ROOT", os.getcwd())
 _VERSION = "python%d.%d" % sys.version_info[:2]
@@ -22,19 +116,11 @@ sys.path[:] = _paths + [p for p in sys.path if os.path.dirname(os.path.abspath(_
 if _SDK:
     sys.path.append(_SDK)
 
-import builtins
-import importlib
-import json
-import logging
-import socket
-import traceback
-
 # What `site` adds.
 builtins.exit = builtins.quit = sys.exit
 
 _HERE = os.path.abspath(__file__)
 _JSON_LOGS = environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
-_FRAMES = int(environ.pop("_LAMBDA_TELEMETRY_LOG_FD"))
 
 
 class Fault(Exception):
@@ -153,75 +239,6 @@ def error_of(exc_info, request_id=""):
 
 def document(message, kind, trace, request_id):
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace or []}
-
-
-# ---- the Runtime API over a raw socket: an answer and the next poll leave in one packet ----
-
-
-class Client:
-    _PATH = "/2018-06-01/runtime/"
-
-    def __init__(self, address, api):
-        host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.api = api
-        self.poll = ("GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (self._PATH, api)).encode()
-        self.buffer = b""
-
-    def _post(self, path, body, error_type=None):
-        head = "POST %s%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n" % (self._PATH, path, self.api, len(body))
-        if error_type:
-            head += "Lambda-Runtime-Function-Error-Type: %s\r\n" % error_type.encode("ascii", "replace").decode()
-        return head.encode() + b"\r\n" + body
-
-    def _read(self):
-        while b"\r\n\r\n" not in self.buffer:
-            self._fill()
-        head, _, rest = self.buffer.partition(b"\r\n\r\n")
-        headers = {}
-        for line in head.decode("utf-8", "replace").split("\r\n")[1:]:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        length = int(headers.get("content-length", 0))
-        if len(rest) < length:
-            parts, have = [rest], len(rest)
-            while have < length:
-                part = self.socket.recv(262144)
-                if not part:
-                    os._exit(1)
-                parts.append(part)
-                have += len(part)
-            rest = b"".join(parts)
-        self.buffer = rest[length:]
-        return headers, rest[:length]
-
-    def _fill(self):
-        data = self.socket.recv(65536)
-        if not data:
-            # The server is gone, or has given this environment up.
-            os._exit(1)
-        self.buffer += data
-
-    def next(self):
-        self.socket.sendall(self.poll)
-        return self._read()
-
-    def respond(self, request_id, body):
-        self.socket.sendall(self._post("invocation/%s/response" % request_id, body) + self.poll)
-        self._read()
-        return self._read()
-
-    def fail(self, request_id, error):
-        body = json.dumps(error, ensure_ascii=False).encode("utf-8", "replace")
-        self.socket.sendall(self._post("invocation/%s/error" % request_id, body, error["errorType"]) + self.poll)
-        self._read()
-        return self._read()
-
-    def fail_init(self, error):
-        body = json.dumps(error, ensure_ascii=False).encode("utf-8", "replace")
-        self.socket.sendall(self._post("init/error", body, error["errorType"]))
-        self._read()
 
 
 # ---- the clouds' own hosts lead to the local cloud ----
@@ -362,7 +379,7 @@ def answer(handler, headers, body):
 
 def main():
     set_up_logging()
-    client = Client(_API, environ["AWS_LAMBDA_RUNTIME_API"])
+    client = _CLIENT
     if _ENDPOINT:
         redirect(_ENDPOINT)
     try:

@@ -1,0 +1,126 @@
+"""Runtimes in every form: cold, warm and booted ahead; official runtime clients."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import package, until
+from test_functions import invoke
+
+NODE = """
+const shared = (() => { try { return require('shared') } catch (error) { return null } })();
+exports.handler = async () => ({
+  own: Object.keys(process.env).filter((name) => /^(OWN|_PILVI|PILVI|CARGO)/.test(name)).sort(),
+  value: process.env.OWN_VALUE, zone: process.env.TZ, hour: new Date(0).getHours(), shared,
+  cwd: process.cwd(), name: process.env.AWS_LAMBDA_FUNCTION_NAME, files: require('fs').readdirSync('/var/task').sort(),
+});
+"""
+PYTHON = """
+import os, time
+try:
+    import shared
+except ImportError:
+    shared = None
+def handler(event, context):
+    return {
+        "own": sorted(n for n in os.environ if n.startswith(("OWN", "_PILVI", "PILVI", "CARGO"))),
+        "value": os.environ.get("OWN_VALUE"), "zone": os.environ.get("TZ"), "hour": time.localtime(0).tm_hour,
+        "shared": getattr(shared, "WORD", None), "cwd": os.getcwd(),
+        "name": os.environ["AWS_LAMBDA_FUNCTION_NAME"], "files": sorted(os.listdir("/var/task")),
+    }
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="runtimes are booted ahead in the sandbox")
+@pytest.mark.parametrize("runtime", ["nodejs20.x", "python3.11"])
+def test_a_runtime_that_was_booted_ahead_is_like_any_other(own_cloud, runtime):
+    """Functions of the same runtime, one after the other: all but the first get a process that stood by."""
+    cloud = own_cloud
+    file, code = ("index.js", NODE) if runtime.startswith("node") else ("index.py", PYTHON)
+    word = {"nodejs/node_modules/shared/index.js": "module.exports = 'layer'", "python/shared.py": "WORD = 'layer'"}
+    layer = cloud.client("lambda").publish_layer_version(LayerName="shared", Content={"ZipFile": package(word)})
+    role = cloud.role("ahead")
+    inits = []
+    for number in range(4):
+        name = f"ahead-{number}"
+        with_layer = number % 2 == 1
+        cloud.function(
+            name,
+            {file: code, f"{name}.txt": ""},
+            role,
+            runtime,
+            Environment={"Variables": {"OWN_VALUE": str(number)}},
+            Layers=[layer["LayerVersionArn"]] if with_layer else [],
+            EphemeralStorage={"Size": 512 + number},
+        )
+        _, result = invoke(cloud, name)
+        assert result == {
+            "own": ["OWN_VALUE"],
+            "value": str(number),
+            "zone": ":UTC",
+            "hour": 0,
+            "shared": "layer" if with_layer else None,
+            "cwd": "/var/task",
+            "name": name,
+            "files": sorted([file, f"{name}.txt"]),
+        }
+        if number < 3:
+            until(lambda: standing_by(cloud))
+        inits.append(report(cloud, name))
+    # A variable that the interpreter reads when it starts makes a kind of its own.
+    cloud.function("zoned", {file: code}, role, runtime, Environment={"Variables": {"TZ": "America/Lima"}})
+    _, result = invoke(cloud, "zoned")
+    assert (result["zone"], result["hour"]) == ("America/Lima", 19)
+    assert min(inits[1:]) < inits[0], inits
+
+
+def standing_by(cloud):
+    """Runtimes that wait; their own folder says so."""
+    return list((Path(cloud.data) / "functions" / "environments").glob("standby-*"))
+
+
+def report(cloud, name):
+    """The Init Duration of a function's only start, in ms."""
+    logs = cloud.client("logs")
+
+    def line():
+        try:
+            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="REPORT")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return None
+        return next((event["message"] for event in events), None)
+
+    return float(until(line).split("Init Duration: ")[1].split(" ms")[0])
+
+
+@pytest.fixture(scope="session")
+def awslambdaric(tmp_path_factory):
+    """AWS's own runtime client for Python, fetched by pip."""
+    python = next((p for p in ("/usr/bin/python3", "/usr/local/bin/python3") if os.access(p, os.X_OK)), None)
+    if python is None or sys.platform != "linux":
+        pytest.skip("no Python that the sandbox shows to custom runtimes")
+    folder = tmp_path_factory.mktemp("ric")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(folder)]
+    version = subprocess.run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
+    pip += ["--python-version", version.stdout.strip(), "--only-binary=:all:", "awslambdaric"]
+    if subprocess.run(pip, capture_output=True).returncode:
+        pytest.skip("awslambdaric cannot be fetched")
+    return python, folder
+
+
+def test_the_official_python_runtime_client(cloud, name, awslambdaric):
+    python, folder = awslambdaric
+    files = {str(path.relative_to(folder)): (0o755, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    files["bootstrap"] = (0o755, f"#!/bin/sh\ncd /var/task && exec {python} -m awslambdaric app.handler\n")
+    files["app.py"] = (
+        "def handler(event, context):\n    print('seen')\n"
+        "    if event.get('fail'): raise KeyError('no')\n"
+        "    return [event['n'] + 1, context.function_name, context.get_remaining_time_in_millis() > 0]\n"
+    )
+    cloud.function(name, files, cloud.role(name), "provided.al2023", Timeout=20)
+    for n in range(2):
+        assert invoke(cloud, name, {"n": n})[1] == [n + 1, name, True]
+    answer, error = invoke(cloud, name, {"fail": True})
+    assert answer["FunctionError"] == "Unhandled" and (error["errorType"], error["errorMessage"]) == ("KeyError", "'no'")
