@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{ApiError, RequestContext};
+use crate::{ApiError, Principal, RequestContext};
 
 /// One action on one resource, with what is known of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,21 @@ pub trait Authorizer: Send + Sync {
         request: &AccessRequest,
         resource_policy: Option<Arc<str>>,
     ) -> Result<(), ApiError>;
+}
+
+/// Says who signed a request that comes to a front. Implemented by the edge, which does the same for the operations' requests.
+#[async_trait]
+pub trait Authenticate: Send + Sync {
+    /// The caller of a request with this body and the access key that it names; nobody ([`Principal::Anonymous`]) where it is not
+    /// signed.
+    ///
+    /// # Errors
+    /// What is wrong with the signature.
+    async fn authenticate(
+        &self,
+        parts: &::http::request::Parts,
+        body: &[u8],
+    ) -> Result<(Principal, Option<String>), ApiError>;
 }
 
 /// Lets everything pass: for tests and `--iam off`.

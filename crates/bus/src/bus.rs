@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use pilvi_model::Val;
 use tracing::{debug, error};
 
-use crate::authorize::{AccessRequest, Authorizer};
+use crate::authorize::{AccessRequest, Authenticate, Authorizer};
 use crate::calls::{EventCalls, FunctionCalls, IdentityCalls, LogCalls, ObjectCalls, QueueCalls, TopicCalls};
 use crate::service::Service;
 use crate::{ApiError, Ctx, RequestContext};
@@ -16,6 +16,7 @@ use crate::{ApiError, Ctx, RequestContext};
 pub struct Bus {
     services: OnceLock<BTreeMap<&'static str, Arc<dyn Service>>>,
     authorizer: OnceLock<Arc<dyn Authorizer>>,
+    authenticator: OnceLock<Arc<dyn Authenticate>>,
     functions: OnceLock<Arc<dyn FunctionCalls>>,
     queues: OnceLock<Arc<dyn QueueCalls>>,
     logs: OnceLock<Arc<dyn LogCalls>>,
@@ -56,6 +57,19 @@ impl Bus {
     /// Wires the authorizer; the first wiring stands.
     pub fn wire_authorizer(&self, authorizer: Arc<dyn Authorizer>) {
         let _ = self.authorizer.set(authorizer);
+    }
+
+    /// Wires the authenticator of fronts; the first wiring stands.
+    pub fn wire_authenticator(&self, authenticator: Arc<dyn Authenticate>) {
+        let _ = self.authenticator.set(authenticator);
+    }
+
+    /// Who signs requests, for fronts that take them whole.
+    ///
+    /// # Errors
+    /// An internal error where nothing listens.
+    pub fn authenticator(&self) -> Result<&Arc<dyn Authenticate>, ApiError> {
+        self.authenticator.get().ok_or_else(|| ApiError::new("InternalFailure", 500, "There is no authenticator."))
     }
 
     typed_calls! {

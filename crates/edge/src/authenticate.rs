@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use http::request::Parts;
+use pilvi_bus::authorize::Authenticate;
 use pilvi_bus::identity::KeyLookup;
 use pilvi_bus::{ApiError, Bus, Clock, IamMode, Principal};
 use pilvi_model::api::Protocol;
 
-use crate::sigv4::{Claim, Dialect, SigError, Verifier, payload_hash};
+use crate::sigv4::{self, Claim, Dialect, SigError, Verifier, payload_hash};
 
 /// The account of requests that name none.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -67,6 +69,14 @@ impl Authenticator {
             }
         };
         Ok(Caller { principal, access_key: Some(claim.access_key) })
+    }
+}
+
+#[async_trait]
+impl Authenticate for Authenticator {
+    async fn authenticate(&self, parts: &Parts, body: &[u8]) -> Result<(Principal, Option<String>), ApiError> {
+        let caller = self.caller(sigv4::parse(parts), parts, body, Protocol::RestJson).await?;
+        Ok((caller.principal, caller.access_key))
     }
 }
 

@@ -25,7 +25,7 @@ pub const MAX_BODY: usize = 70_167_211;
 /// Answers every request of the port.
 pub struct Edge {
     bus: Arc<Bus>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     fronts: Vec<Arc<dyn HttpFront>>,
     fallback: Arc<dyn HttpFront>,
 }
@@ -39,7 +39,8 @@ impl Edge {
         fronts: Vec<Arc<dyn HttpFront>>,
         fallback: Arc<dyn HttpFront>,
     ) -> Edge {
-        let authenticator = Authenticator::new(bus.clone(), clock, settings.iam);
+        let authenticator = Arc::new(Authenticator::new(bus.clone(), clock, settings.iam));
+        bus.wire_authenticator(authenticator.clone());
         Edge { bus, authenticator, fronts, fallback }
     }
 

@@ -213,7 +213,10 @@ pub fn answer(api: &Api, operation: &Operation, mut output: Val) -> RestAnswer {
             }
             None => {}
         }
-        if !answer.body.is_empty() {
+        let is_stream = api.shape(member.shape).structure().is_some_and(|structure| structure.event_stream);
+        if is_stream {
+            push_header(&mut answer, CONTENT_TYPE.as_str(), "application/vnd.amazon.eventstream");
+        } else if !answer.body.is_empty() {
             push_header(&mut answer, CONTENT_TYPE.as_str(), "application/json");
         }
     } else if has_document && answer.status != 204 {

@@ -28,9 +28,9 @@ impl Calls {
 #[async_trait]
 impl FunctionCalls for Calls {
     async fn invoke(&self, ctx: &Ctx, request: InvokeFunction) -> Result<FunctionResult, ApiError> {
-        let named = Named::parse(ctx, &request.function, request.qualifier.as_deref())?;
+        let named = Named::parse_anywhere(ctx, &request.function, request.qualifier.as_deref())?;
         self.authorize(ctx, &named).await?;
-        let function = self.0.find(&named)?;
+        let function = self.0.route(&named)?;
         let version = function.version.clone();
         let mut result = FunctionResult {
             status: 204,
@@ -74,7 +74,7 @@ impl FunctionCalls for Calls {
     }
 
     async fn may_invoke(&self, ctx: &Ctx, function_arn: &str) -> Result<(), ApiError> {
-        let named = Named::parse(ctx, function_arn, None)?;
+        let named = Named::parse_anywhere(ctx, function_arn, None)?;
         self.authorize(ctx, &named).await?;
         self.0.find(&named)?;
         Ok(())

@@ -20,14 +20,9 @@ pub(crate) const MOST_UNZIPPED: u64 = 262_144_000;
 
 /// Reads the zip that a request means.
 pub(crate) async fn fetch(bus: &Bus, ctx: &Ctx, code: &FunctionCode) -> Result<Bytes, FunctionError> {
-    if code.image_uri.is_some() {
-        let error =
-            pilvi_bus::ApiError::new("NotImplemented", 501, "Pilvi does not run functions from container images yet.");
-        return Err(FunctionError::Api(error));
-    }
     if let Some(zip) = &code.zip_file {
         if zip.len() > MOST_ZIPPED {
-            let text = format!("Request must be smaller than {MOST_ZIPPED} bytes for the CreateFunction operation");
+            let text = format!("Zipped size must be smaller than {MOST_ZIPPED} bytes");
             return Err(FunctionError::Api(pilvi_bus::ApiError::new("RequestEntityTooLargeException", 413, text)));
         }
         return Ok(zip.clone());

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use pilvi_bus::{Platform, RequestContext};
+use pilvi_bus::Platform;
 use pilvi_delivery::Deliveries;
 use pilvi_executor::{Endpoint, Executor, ExecutorConfig, ExecutorError, FunctionSpec};
-use pilvi_store::{ReadTx, Store};
+use pilvi_store::{ReadTx, Store, StoreError};
 
+use crate::architecture;
 use crate::credentials::RoleCredentials;
 use crate::errors::FunctionError;
 use crate::facts::Facts;
 use crate::log_sink::FunctionLogs;
 use crate::mappings::Mappings;
 use crate::names::Named;
-use crate::state::{FUNCTIONS, Function, FunctionKey, LATEST, LAYERS, SHARED, Shared};
+use crate::state::{ALIASES, Alias, FUNCTIONS, Function, FunctionKey, LATEST, LAYERS, Layer, Package, SHARED, Shared};
 use crate::unpack::Unpacker;
 
 /// The functions of all accounts.
@@ -69,30 +70,25 @@ impl Functions {
         self.store().read(|tx| find(tx, named))
     }
 
-    /// The function that a request names.
-    pub(crate) fn named(
-        &self,
-        ctx: &RequestContext,
-        name: &str,
-        qualifier: Option<&str>,
-    ) -> Result<Function, FunctionError> {
-        self.find(&Named::parse(ctx, name, qualifier)?)
+    /// The function that is named, at the version that an invocation goes to: an alias may divide them among two.
+    pub(crate) fn route(&self, named: &Named) -> Result<Function, FunctionError> {
+        self.store().read(|tx| {
+            let Some(alias) = alias(tx, named)? else { return find(tx, named) };
+            let version = match alias.additional {
+                Some((other, weight)) if rand::random::<f64>() < weight => other,
+                _ => alias.version,
+            };
+            find(tx, &Named { qualifier: Some(version), ..named.clone() })
+        })
     }
 
-    pub(crate) fn shared(&self, function: &Function) -> Result<Shared, FunctionError> {
-        let key = (function.account.as_str(), function.region.as_str(), function.name.as_str());
-        Ok(self.store().read(|tx| tx.get(&SHARED, &key))?.unwrap_or_default())
-    }
-
-    /// The bytes of a layer version's zip, by its ARN.
-    pub(crate) fn layer_size(&self, arn: &str) -> i64 {
-        let found = self.store().read(|tx| layer_by_arn(tx, arn));
-        found.ok().flatten().map_or(0, |layer| layer.code.size)
+    pub(crate) fn shared(&self, named: &Named) -> Result<Shared, FunctionError> {
+        Ok(self.store().read(|tx| tx.get(&SHARED, &named.key()))?.unwrap_or_default())
     }
 
     /// The key of a function's environments: another one after every change.
     pub(crate) fn pool_key(function: &Function) -> String {
-        format!("{}:{}:{}", function.arn(), function.version, function.revision)
+        format!("{}:{}:{}", function.arn(), function.version, function.build)
     }
 
     /// What the executor needs to run a function, made once per change.
@@ -101,11 +97,14 @@ impl Functions {
         if let Some(spec) = self.specs.lock().get(&key) {
             return Ok(spec.clone());
         }
-        let code = self.unpacker.unpacked(&function.code).await?;
+        let Package::Zip(code) = &function.package else {
+            let text = "Pilvi does not run functions from container images yet.";
+            return Err(FunctionError::Api(pilvi_bus::ApiError::new("NotImplemented", 501, text)));
+        };
+        let code = self.unpacker.unpacked(code).await?;
+        architecture::check(function, &code)?;
         let mut layers = Vec::new();
-        for arn in &function.layers {
-            let layer = self.store().read(|tx| layer_by_arn(tx, arn))?;
-            let layer = layer.ok_or_else(|| FunctionError::Invalid(format!("Layer version {arn} does not exist.")))?;
+        for layer in &function.layers {
             layers.push(self.unpacker.unpacked(&layer.code).await?);
         }
         let settings = &self.platform.settings;
@@ -146,13 +145,31 @@ impl Functions {
 
 /// The function that is named, at the version that the qualifier means.
 pub(crate) fn find(tx: &ReadTx<'_>, named: &Named) -> Result<Function, FunctionError> {
-    let version = named.qualifier.as_deref().unwrap_or(LATEST);
-    let key = (named.account.as_str(), named.region.as_str(), named.name.as_str(), version);
-    tx.get(&FUNCTIONS, &key)?.ok_or_else(|| FunctionError::NotFound(named.arn()))
+    let version = match alias(tx, named)? {
+        Some(alias) => alias.version,
+        None => named.qualifier.clone().unwrap_or_else(|| LATEST.to_owned()),
+    };
+    tx.get(&FUNCTIONS, &named.key_at(&version))?.ok_or_else(|| FunctionError::NotFound(named.arn()))
+}
+
+/// The alias that is named, if it is one.
+pub(crate) fn alias(tx: &ReadTx<'_>, named: &Named) -> Result<Option<Alias>, StoreError> {
+    match named.alias() {
+        Some(alias) => tx.get(&ALIASES, &named.key_at(alias)),
+        None => Ok(None),
+    }
+}
+
+/// The version or alias that is named, with AWS's words for each that is missing.
+pub(crate) fn exists(tx: &ReadTx<'_>, named: &Named) -> Result<(), FunctionError> {
+    if named.alias().is_some() && alias(tx, named)?.is_none() {
+        return Err(FunctionError::Missing(format!("Cannot find alias arn: {}", named.arn())));
+    }
+    find(tx, named).map(|_| ())
 }
 
 /// The layer version with this ARN.
-pub(crate) fn layer_by_arn(tx: &ReadTx<'_>, arn: &str) -> Result<Option<crate::state::Layer>, pilvi_store::StoreError> {
+pub(crate) fn layer_by_arn(tx: &ReadTx<'_>, arn: &str) -> Result<Option<Layer>, StoreError> {
     let parts: Vec<&str> = arn.split(':').collect();
     let ["arn", _, "lambda", region, account, "layer", name, version] = parts.as_slice() else { return Ok(None) };
     let Ok(version) = version.parse::<u64>() else { return Ok(None) };

@@ -23,6 +23,14 @@ pub enum FunctionError {
         "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
     )]
     Revision,
+    /// The same of a layer's policy.
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve the latest Revision Id"
+    )]
+    LayerRevision,
+    /// Code, status and text of a refusal that does not say whose fault it is (`Type`), as a few do not.
+    #[error("{2}")]
+    Bare(&'static str, u16, String),
     /// The event is no JSON.
     #[error("{0}")]
     RequestContent(String),
@@ -61,7 +69,8 @@ impl From<FunctionError> for ApiError {
             }
             FunctionError::Conflict(_) => ApiError::new("ResourceConflictException", 409, text),
             FunctionError::Invalid(_) => ApiError::new("InvalidParameterValueException", 400, text),
-            FunctionError::Revision => ApiError::new("PreconditionFailedException", 412, text),
+            FunctionError::Bare(code, status, _) => ApiError::new(code, status, text),
+            FunctionError::Revision | FunctionError::LayerRevision => ApiError::new("PreconditionFailedException", 412, text),
             FunctionError::RequestContent(_) => ApiError::new("InvalidRequestContentException", 400, text),
             FunctionError::TooLarge(_) => ApiError::new("RequestTooLargeException", 413, text),
             FunctionError::Throttled(reason) => {

@@ -31,7 +31,7 @@ impl FunctionFinder for Facts {
 impl Settings for Facts {
     fn queue_settings(&self, function_arn: &str, qualifier: Option<&str>) -> Result<QueueSettings, ApiError> {
         let root = Principal::Root { account: String::new() };
-        let named = Named::parse(&RequestContext::internal(root, "", "", ""), function_arn, qualifier)?;
+        let named = Named::parse_anywhere(&RequestContext::internal(root, "", "", ""), function_arn, qualifier)?;
         let function = self.find(&named)?;
         let config = self.0.read(|tx| tx.get(&INVOKE_CONFIGS, &config_key(&named))).map_err(FunctionError::from)?;
         let config = config.unwrap_or_default();

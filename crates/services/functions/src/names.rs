@@ -3,7 +3,7 @@
 use pilvi_bus::RequestContext;
 
 use crate::errors::FunctionError;
-use crate::state::function_arn;
+use crate::state::{VersionKey, function_arn};
 
 /// A function that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,24 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// Reads a name; `qualifier` is the one that the request gives separately.
+    /// Reads a name; `qualifier` is the one that the request gives separately. The function is in the request's region.
     pub(crate) fn parse(ctx: &RequestContext, text: &str, qualifier: Option<&str>) -> Result<Named, FunctionError> {
+        let named = Named::parse_anywhere(ctx, text, qualifier)?;
+        if named.region != ctx.region {
+            return Err(FunctionError::Missing(format!(
+                "Functions from '{}' are not reachable in this region ('{}')",
+                named.region, ctx.region
+            )));
+        }
+        Ok(named)
+    }
+
+    /// The same in any region, for calls that other services make.
+    pub(crate) fn parse_anywhere(
+        ctx: &RequestContext,
+        text: &str,
+        qualifier: Option<&str>,
+    ) -> Result<Named, FunctionError> {
         let parts: Vec<&str> = text.split(':').collect();
         let (account, region, name, own) = match parts.as_slice() {
             [name] => (&*ctx.account, &*ctx.region, *name, None),
@@ -52,10 +68,36 @@ impl Named {
         }
     }
 
+    /// The same function without a version or alias.
+    pub(crate) fn unqualified(self) -> Named {
+        Named { qualifier: None, ..self }
+    }
+
+    /// The account, region and name, which keys begin with.
+    pub(crate) fn key(&self) -> (&str, &str, &str) {
+        (&self.account, &self.region, &self.name)
+    }
+
+    /// The key of a record at a qualifier.
+    pub(crate) fn key_at(&self, qualifier: &str) -> VersionKey {
+        (self.account.clone(), self.region.clone(), self.name.clone(), qualifier.to_owned())
+    }
+
+    /// The alias that is named, if it is not a version: a version is a number or `$LATEST`.
+    pub(crate) fn alias(&self) -> Option<&str> {
+        self.qualifier.as_deref().filter(|qualifier| is_alias(qualifier))
+    }
+
     /// The ARN without a qualifier.
     pub(crate) fn unqualified_arn(&self) -> String {
         function_arn(&self.account, &self.region, &self.name)
     }
+}
+
+/// Whether a qualifier can only be an alias.
+pub(crate) fn is_alias(qualifier: &str) -> bool {
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    qualifier.bytes().all(letters) && !qualifier.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -77,5 +119,8 @@ mod tests {
         }
         assert!(Named::parse(&ctx, "f:v", Some("w")).is_err());
         assert!(Named::parse(&ctx, "arn:aws:sqs:eu-west-1:1:q", None).is_err());
+        let elsewhere = Named::parse(&ctx, "arn:aws:lambda:us-east-1:1:function:f", None).unwrap_err().to_string();
+        assert_eq!(elsewhere, "Functions from 'us-east-1' are not reachable in this region ('eu-west-1')");
+        assert!(is_alias("2024-01-02") && !is_alias("2024") && !is_alias("$LATEST"));
     }
 }

@@ -74,7 +74,7 @@ impl Functions {
     }
 
     fn count(&self, function: &Function) -> Result<Option<Running<'_>>, FunctionError> {
-        let Some(limit) = self.shared(function)?.reserved_concurrency else { return Ok(None) };
+        let Some(limit) = self.shared(&function.named())?.reserved_concurrency else { return Ok(None) };
         let key = (function.account.clone(), function.region.clone(), function.name.clone());
         let mut running = self.running.lock();
         let count = running.entry(key.clone()).or_insert(0);

@@ -4,18 +4,38 @@ use std::sync::Arc;
 
 use pilvi_bus::Ctx;
 use pilvi_model::Shape;
-use pilvi_store::Range;
+use pilvi_store::{Range, ReadTx};
 
 use super::get_function::FunctionNameInput;
-use crate::core::{Functions, find};
+use crate::core::Functions;
 use crate::errors::FunctionError;
 use crate::names::Named;
-use crate::state::{FUNCTIONS, SHARED};
+use crate::state::{FUNCTIONS, LATEST, LAYERS, PROVISIONED, SHARED};
 
 /// The concurrency of an account ("Lambda quotas").
 const ACCOUNT: i64 = 1000;
 /// What cannot be reserved.
-const UNRESERVED: i64 = 100;
+pub(crate) const UNRESERVED: i64 = 100;
+
+/// The concurrency of an account that no function has for itself, reserved or provisioned.
+pub(crate) fn unreserved(tx: &ReadTx<'_>, account: &str, region: &str) -> Result<i64, FunctionError> {
+    let mut left = ACCOUNT;
+    let mut reserving = Vec::new();
+    for entry in tx.range(&SHARED, Range::prefix(&(account, region))) {
+        let ((.., name), shared) = entry?;
+        if let Some(number) = shared.reserved_concurrency {
+            left -= number;
+            reserving.push(name);
+        }
+    }
+    for entry in tx.range(&PROVISIONED, Range::prefix(&(account, region))) {
+        let ((_, _, name, _), config) = entry?;
+        if !reserving.contains(&name) {
+            left -= config.requested;
+        }
+    }
+    Ok(left)
+}
 
 /// What PutFunctionConcurrency takes.
 #[derive(Shape)]
@@ -30,26 +50,35 @@ pub(crate) struct ConcurrencyOutput {
     reserved_concurrent_executions: Option<i64>,
 }
 
-async fn set(functions: &Functions, ctx: &Ctx, name: &str, number: Option<i64>) -> Result<(), FunctionError> {
-    let named = Named { qualifier: None, ..Named::parse(ctx, name, None)? };
+async fn set(functions: &Functions, named: Named, number: Option<i64>) -> Result<(), FunctionError> {
     functions
         .store()
         .write(move |tx| {
-            find(tx, &named)?;
-            let key = (named.account.as_str(), named.region.as_str(), named.name.as_str());
-            let mut shared = tx.get(&SHARED, &key)?.unwrap_or_default();
-            if number.is_some_and(|number| number > ACCOUNT - UNRESERVED) {
+            let mut shared = tx.get(&SHARED, &named.key())?.unwrap_or_default();
+            let left = unreserved(tx, &named.account, &named.region)? + shared.reserved_concurrency.unwrap_or(0);
+            if number.is_some_and(|number| left - number < UNRESERVED) {
                 let text = format!(
                     "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
                      below its minimum value of [{UNRESERVED}]."
                 );
-                return Err(FunctionError::Invalid(text));
+                return Err(FunctionError::Bare("InvalidParameterValueException", 400, text));
             }
             shared.reserved_concurrency = number;
-            tx.put(&SHARED, &key, &shared)?;
+            tx.put(&SHARED, &named.key(), &shared)?;
             Ok(())
         })
         .await
+}
+
+/// The function that a request names, which must not be a version or alias.
+fn whole(ctx: &Ctx, name: &str) -> Result<Named, FunctionError> {
+    let named = Named::parse(ctx, name, None)?;
+    if named.qualifier.is_some() {
+        let text = "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+                    Please specify either a function name or an unqualified function ARN.";
+        return Err(FunctionError::Invalid(text.to_owned()));
+    }
+    Ok(named)
 }
 
 pub(crate) async fn put_function_concurrency(
@@ -58,7 +87,10 @@ pub(crate) async fn put_function_concurrency(
     input: PutFunctionConcurrencyInput,
 ) -> Result<ConcurrencyOutput, FunctionError> {
     let number = Some(input.reserved_concurrent_executions);
-    set(&functions, &ctx, &input.function_name, number).await?;
+    let named = whole(&ctx, &input.function_name)?;
+    // The version is named where it is missing, although nobody asked for it.
+    functions.find(&Named { qualifier: Some(LATEST.to_owned()), ..named.clone() })?;
+    set(&functions, named, number).await?;
     Ok(ConcurrencyOutput { reserved_concurrent_executions: number })
 }
 
@@ -67,7 +99,9 @@ pub(crate) async fn delete_function_concurrency(
     ctx: Ctx,
     input: FunctionNameInput,
 ) -> Result<(), FunctionError> {
-    set(&functions, &ctx, &input.function_name, None).await
+    let named = whole(&ctx, &input.function_name)?;
+    functions.find(&named)?;
+    set(&functions, named, None).await
 }
 
 pub(crate) async fn get_function_concurrency(
@@ -75,8 +109,9 @@ pub(crate) async fn get_function_concurrency(
     ctx: Ctx,
     input: FunctionNameInput,
 ) -> Result<ConcurrencyOutput, FunctionError> {
-    let function = functions.named(&ctx, &input.function_name, None)?;
-    Ok(ConcurrencyOutput { reserved_concurrent_executions: functions.shared(&function)?.reserved_concurrency })
+    let named = whole(&ctx, &input.function_name)?;
+    functions.find(&named)?;
+    Ok(ConcurrencyOutput { reserved_concurrent_executions: functions.shared(&named)?.reserved_concurrency })
 }
 
 /// Limits and use of an account.
@@ -106,18 +141,18 @@ pub(crate) async fn get_account_settings(
     ctx: Ctx,
     (): (),
 ) -> Result<GetAccountSettingsOutput, FunctionError> {
-    let (mut size, mut count, mut reserved) = (0, 0, 0);
-    functions.store().read(|tx| {
+    let (mut size, mut count) = (0, 0);
+    let left = functions.store().read(|tx| {
         let prefix = (ctx.account.as_str(), ctx.region.as_str());
         for entry in tx.range(&FUNCTIONS, Range::prefix(&prefix)) {
             let function = entry?.1;
-            size += function.code.size;
-            count += i64::from(function.version == crate::state::LATEST);
+            size += function.code_size();
+            count += i64::from(function.version == LATEST);
         }
-        for entry in tx.range(&SHARED, Range::prefix(&prefix)) {
-            reserved += entry?.1.reserved_concurrency.unwrap_or(0);
+        for entry in tx.range(&LAYERS, Range::prefix(&prefix)) {
+            size += entry?.1.code.size;
         }
-        Ok::<(), FunctionError>(())
+        unreserved(tx, &ctx.account, &ctx.region)
     })?;
     Ok(GetAccountSettingsOutput {
         account_limit: Some(AccountLimit {
@@ -125,7 +160,7 @@ pub(crate) async fn get_account_settings(
             code_size_unzipped: Some(262_144_000),
             code_size_zipped: Some(52_428_800),
             concurrent_executions: Some(ACCOUNT),
-            unreserved_concurrent_executions: Some(ACCOUNT - reserved),
+            unreserved_concurrent_executions: Some(left),
         }),
         account_usage: Some(AccountUsage { total_code_size: Some(size), function_count: Some(count) }),
     })

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use pilvi_bus::Ctx;
+use pilvi_bus::{ApiError, Ctx};
 use pilvi_model::Shape;
 use pilvi_store::blobs;
+use uuid::Uuid;
 
+use super::checks;
 use super::shapes::{
-    DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, FunctionConfiguration, LoggingConfig, SnapStart,
-    TracingConfig, VpcConfig,
+    DeadLetterConfig, Environment, EphemeralStorage, FileSystemConfig, FunctionCode, FunctionConfiguration,
+    ImageConfig, LoggingConfig, SnapStart, TracingConfig, VpcConfig,
 };
 use crate::code;
-use crate::core::{Functions, layer_by_arn};
+use crate::core::Functions;
 use crate::errors::FunctionError;
 use crate::names::Named;
-use crate::state::{FUNCTIONS, Function, LATEST, SHARED, Shared};
+use crate::state::{CODE_SIGNING, FUNCTIONS, Function, LATEST, Package, SHARED, Shared, Transition, TransitionKind};
 
 /// What CreateFunction takes.
 #[derive(Shape)]
@@ -37,70 +39,71 @@ pub(crate) struct CreateFunctionInput {
     tracing_config: Option<TracingConfig>,
     tags: Option<std::collections::BTreeMap<String, String>>,
     layers: Option<Vec<String>>,
+    file_system_configs: Option<Vec<FileSystemConfig>>,
+    image_config: Option<ImageConfig>,
+    code_signing_config_arn: Option<String>,
     architectures: Option<Vec<String>>,
     ephemeral_storage: Option<EphemeralStorage>,
     snap_start: Option<SnapStart>,
     logging_config: Option<LoggingConfig>,
 }
 
-/// Variables that the runtime sets itself ("Defined runtime environment variables").
-const RESERVED: [&str; 14] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-];
+/// How long a function shows that it is being made or changed. Long enough for a client that looks at once, short enough for
+/// one that waits; the function can be invoked meanwhile.
+const MOMENT_MS: i64 = 150;
 
-/// Checks variables and puts them in order.
-pub(crate) fn variables(environment: Environment) -> Result<Vec<(String, String)>, FunctionError> {
-    let variables: Vec<(String, String)> = environment.variables.unwrap_or_default().into_iter().collect();
-    let reserved: Vec<&str> =
-        variables.iter().map(|(name, _)| name.as_str()).filter(|name| RESERVED.contains(name)).collect();
-    if !reserved.is_empty() {
-        let text = "Lambda was unable to configure your environment variables because the environment variables you have \
-                    provided contains reserved keys that are currently not supported for modification. Reserved keys used \
-                    in this request: ";
-        return Err(FunctionError::Invalid(format!("{text}{}", reserved.join(", "))));
+impl Functions {
+    /// A change that begins now.
+    pub(crate) fn transition(&self, kind: TransitionKind) -> Transition {
+        let until = self.platform.clock.now_ms() + MOMENT_MS;
+        Transition { kind, until, revision: Uuid::new_v4().to_string() }
     }
-    let document = serde_json::to_string(&variables.iter().cloned().collect::<std::collections::BTreeMap<_, _>>());
-    if let Ok(document) = document
-        && document.len() > 4096
-    {
-        let text = "Lambda was unable to configure your environment variables because the environment variables you have \
-                    provided exceeded the 4KB limit. String measured: ";
-        return Err(FunctionError::Invalid(format!("{text}{document}")));
-    }
-    Ok(variables)
 }
 
-/// Whether Lambda may take on a role, and the caller may hand it over.
-pub(crate) async fn check_role(functions: &Functions, ctx: &Ctx, role: &str) -> Result<(), FunctionError> {
-    if !functions.platform.bus.identity()?.may_pass_role(ctx, role, "lambda.amazonaws.com").await? {
-        let text = "The role defined for the function cannot be assumed by Lambda.";
+/// What a new function runs, checked and kept.
+async fn package(functions: &Functions, ctx: &Ctx, input: &CreateFunctionInput) -> Result<Package, FunctionError> {
+    if input.package_type.as_deref() == Some("Image") {
+        let Some(uri) = &input.code.image_uri else {
+            let text = "Please provide ImageUri when creating a function with packageType Image.";
+            return Err(FunctionError::Invalid(text.to_owned()));
+        };
+        let config = input.image_config.clone().filter(|config| !config.is_empty());
+        return Ok(Package::Image { uri: uri.clone(), config });
+    }
+    if input.code.image_uri.is_some() {
+        let text = "Please don't provide ImageUri when creating a function with packageType Zip.";
         return Err(FunctionError::Invalid(text.to_owned()));
     }
-    Ok(())
+    let zip = code::fetch(&functions.platform.bus, ctx, &input.code).await?;
+    Ok(Package::Zip(code::keep(&functions.platform.blobs, zip).await?))
 }
 
-/// Whether layers exist, and are not too many.
-pub(crate) fn check_layers(functions: &Functions, layers: &[String]) -> Result<(), FunctionError> {
-    if layers.len() > 5 {
-        return Err(FunctionError::Invalid("Cannot reference more than 5 layers.".to_owned()));
+/// What is wrong without looking at the code.
+fn check(ctx: &Ctx, named: &Named, input: &CreateFunctionInput) -> Result<(), FunctionError> {
+    checks::name(named)?;
+    if named.account != ctx.account {
+        // AWS says no more than this.
+        return Err(FunctionError::Api(ApiError::new("AccessDeniedException", 403, "")));
     }
-    for arn in layers {
-        if functions.store().read(|tx| layer_by_arn(tx, arn))?.is_none() {
-            return Err(FunctionError::Invalid(format!("Layer version {arn} does not exist.")));
+    let is_image = input.package_type.as_deref() == Some("Image");
+    match (is_image, &input.runtime, &input.handler) {
+        (false, None, _) => Err(FunctionError::Invalid("Runtime is mandatory for Zip packages".to_owned())),
+        (false, _, None) => Err(FunctionError::Invalid("Handler is mandatory for Zip packages".to_owned())),
+        (true, Some(_), _) | (true, _, Some(_)) => {
+            let text = "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
+            Err(FunctionError::Invalid(text.to_owned()))
         }
+        _ => Ok(()),
+    }?;
+    let runtime = input.runtime.as_deref().unwrap_or_default();
+    if !is_image {
+        checks::runtime(runtime)?;
+    }
+    if let Some(config) = &input.snap_start {
+        checks::snap_start(config, runtime)?;
+    }
+    if let Some(config) = &input.logging_config {
+        checks::logging(config)?;
     }
     Ok(())
 }
@@ -110,45 +113,35 @@ pub(crate) async fn create_function(
     ctx: Ctx,
     input: CreateFunctionInput,
 ) -> Result<FunctionConfiguration, FunctionError> {
-    let named = Named::parse(&ctx, &input.function_name, None)?;
-    if input.package_type.as_deref() != Some("Image") {
-        if input.runtime.is_none() {
-            return Err(FunctionError::Invalid("Runtime is mandatory for Zip packages".to_owned()));
-        }
-        if input.handler.is_none() {
-            return Err(FunctionError::Invalid("Handler is mandatory for Zip packages".to_owned()));
-        }
+    let named = Named::parse(&ctx, &input.function_name, None)?.unqualified();
+    check(&ctx, &named, &input)?;
+    checks::role(&functions, &ctx, &input.role).await?;
+    let wanted = input.layers.clone().unwrap_or_default();
+    let layers = functions.store().read(|tx| checks::layers(tx, &named.region, &wanted))?;
+    let exists = FunctionError::Conflict(format!("Function already exist: {}", named.name));
+    if functions.find(&named).is_ok() {
+        return Err(exists);
     }
-    let (Some(runtime), Some(handler)) = (input.runtime, input.handler) else {
-        let error =
-            pilvi_bus::ApiError::new("NotImplemented", 501, "Pilvi does not run functions from container images yet.");
-        return Err(FunctionError::Api(error));
-    };
-    check_role(&functions, &ctx, &input.role).await?;
-    let layers = input.layers.unwrap_or_default();
-    check_layers(&functions, &layers)?;
-    let exists = || FunctionError::Conflict(format!("Function already exist: {}", named.name));
-    if functions.find(&Named { qualifier: None, ..named.clone() }).is_ok() {
-        return Err(exists());
-    }
-    let zip = code::fetch(&functions.platform.bus, &ctx, &input.code).await?;
+    let environment = input.environment.clone().map(checks::variables).transpose()?;
     let function = Function {
         name: named.name.clone(),
         version: LATEST.to_owned(),
         account: named.account.clone(),
         region: named.region.clone(),
-        runtime,
+        package: package(&functions, &ctx, &input).await?,
+        runtime: input.runtime.unwrap_or_default(),
         role: input.role,
-        handler,
+        handler: input.handler.unwrap_or_default(),
         description: input.description.unwrap_or_default(),
         timeout: input.timeout.unwrap_or(3),
         memory: input.memory_size.unwrap_or(128),
-        environment: input.environment.map(variables).transpose()?,
+        environment,
         layers,
         architectures: input.architectures.unwrap_or_else(|| vec!["x86_64".to_owned()]),
-        code: code::keep(&functions.platform.blobs, zip).await?,
         modified: functions.platform.clock.now_ms(),
-        revision: uuid::Uuid::new_v4().to_string(),
+        revision: Uuid::new_v4().to_string(),
+        build: Uuid::new_v4().to_string(),
+        transition: Some(functions.transition(TransitionKind::Creating)),
         kms_key: input.kms_key_arn,
         vpc: input.vpc_config,
         dead_letter: input.dead_letter_config,
@@ -156,28 +149,49 @@ pub(crate) async fn create_function(
         storage: input.ephemeral_storage.unwrap_or(EphemeralStorage { size: 512 }),
         snap_start: input.snap_start.unwrap_or(SnapStart { apply_on: None }),
         logging: input.logging_config.unwrap_or_default(),
+        file_systems: input.file_system_configs.filter(|list| !list.is_empty()),
     };
-    let tags: Vec<(String, String)> = input.tags.unwrap_or_default().into_iter().collect();
-    let publish = input.publish.unwrap_or(false);
-    let stored = function.clone();
-    let name = named.name.clone();
-    let shown = functions
+    let shared = Shared {
+        tags: input.tags.unwrap_or_default().into_iter().collect(),
+        next: 1,
+        code_signing: input.code_signing_config_arn,
+        ..Shared::default()
+    };
+    let shown = store(&functions, named, function, shared, input.publish.unwrap_or(false)).await?;
+    // A version that is published at once is shown under the function's own ARN.
+    Ok(FunctionConfiguration::new(&shown, shown.arn(), functions.platform.clock.now_ms()))
+}
+
+/// Writes a new function; the answer is what the operation shows: the function, or the version that is published of it.
+async fn store(
+    functions: &Functions,
+    named: Named,
+    function: Function,
+    shared: Shared,
+    publish: bool,
+) -> Result<Function, FunctionError> {
+    functions
         .store()
         .write(move |tx| {
-            if tx.contains(&FUNCTIONS, &stored.key())? {
-                return Err(FunctionError::Conflict(format!("Function already exist: {name}")));
+            if tx.contains(&FUNCTIONS, &function.key())? {
+                return Err(FunctionError::Conflict(format!("Function already exist: {}", named.name)));
             }
-            let mut shared = Shared { tags: tags.clone(), next: 1, ..Shared::default() };
-            tx.put(&FUNCTIONS, &stored.key(), &stored)?;
-            blobs::retain(tx, &stored.code.blob)?;
-            let mut shown = stored.clone();
+            if let Some(arn) = &shared.code_signing
+                && super::code_signing::key_of(arn).map(|key| tx.contains(&CODE_SIGNING, &key)).transpose()? != Some(true)
+            {
+                return Err(super::code_signing::not_found_for_function(arn));
+            }
+            let mut shared = shared.clone();
+            let mut shown = function.clone();
+            tx.put(&FUNCTIONS, &function.key(), &function)?;
+            for blob in function.blobs() {
+                blobs::retain(tx, blob)?;
+            }
             if publish {
-                shown = super::versions::publish(tx, &stored, &mut shared, None)?;
+                shown = super::versions::publish(tx, &function, &mut shared, None)?;
             }
-            let key = (stored.account.as_str(), stored.region.as_str(), stored.name.as_str());
-            tx.put(&SHARED, &key, &shared)?;
+            tx.put(&SHARED, &named.key(), &shared)?;
             Ok(shown)
         })
-        .await?;
-    Ok(FunctionConfiguration::new(&shown, false, |arn| functions.layer_size(arn)))
+        .await
 }

@@ -9,6 +9,8 @@ use pilvi_model::Shape;
 use super::shapes::FunctionConfiguration;
 use crate::core::Functions;
 use crate::errors::FunctionError;
+use crate::names::Named;
+use crate::state::Package;
 
 /// A function, maybe at a version.
 #[derive(Shape)]
@@ -36,6 +38,8 @@ pub(crate) struct GetFunctionOutput {
 struct FunctionCodeLocation {
     repository_type: Option<String>,
     location: Option<String>,
+    image_uri: Option<String>,
+    resolved_image_uri: Option<String>,
 }
 
 #[derive(Shape)]
@@ -48,14 +52,28 @@ pub(crate) async fn get_function(
     ctx: Ctx,
     input: FunctionInput,
 ) -> Result<GetFunctionOutput, FunctionError> {
-    let function = functions.named(&ctx, &input.function_name, input.qualifier.as_deref())?;
-    let shared = functions.shared(&function)?;
-    let qualified = input.qualifier.is_some();
-    // The content's hash is the secret of the address: who knows it has seen the code.
-    let location = format!("{}{}{}", ctx.endpoint, crate::download::PATH, function.code.blob);
+    let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
+    let function = functions.find(&named)?;
+    let shared = functions.shared(&named)?;
+    let code = match &function.package {
+        // The content's hash is the secret of the address: who knows it has seen the code.
+        Package::Zip(code) => FunctionCodeLocation {
+            repository_type: Some("S3".to_owned()),
+            location: Some(format!("{}{}{}", ctx.endpoint, crate::download::PATH, code.blob)),
+            image_uri: None,
+            resolved_image_uri: None,
+        },
+        Package::Image { uri, .. } => FunctionCodeLocation {
+            repository_type: Some("ECR".to_owned()),
+            location: None,
+            image_uri: Some(uri.clone()),
+            resolved_image_uri: Some(format!("{}@sha256:{}", repository(uri), function.code_sha256())),
+        },
+    };
+    let now = functions.platform.clock.now_ms();
     Ok(GetFunctionOutput {
-        configuration: Some(FunctionConfiguration::new(&function, qualified, |arn| functions.layer_size(arn))),
-        code: Some(FunctionCodeLocation { repository_type: Some("S3".to_owned()), location: Some(location) }),
+        configuration: Some(FunctionConfiguration::new(&function, named.arn(), now)),
+        code: Some(code),
         tags: (!shared.tags.is_empty()).then(|| shared.tags.into_iter().collect()),
         concurrency: shared
             .reserved_concurrency
@@ -63,27 +81,21 @@ pub(crate) async fn get_function(
     })
 }
 
+/// An image's address without its tag or digest.
+fn repository(uri: &str) -> &str {
+    let uri = uri.split('@').next().unwrap_or(uri);
+    match uri.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => uri,
+    }
+}
+
 pub(crate) async fn get_function_configuration(
     functions: Arc<Functions>,
     ctx: Ctx,
     input: FunctionInput,
 ) -> Result<FunctionConfiguration, FunctionError> {
-    let function = functions.named(&ctx, &input.function_name, input.qualifier.as_deref())?;
-    Ok(FunctionConfiguration::new(&function, input.qualifier.is_some(), |arn| functions.layer_size(arn)))
-}
-
-/// No code signing configuration: there is none of its own here.
-#[derive(Shape)]
-pub(crate) struct GetFunctionCodeSigningConfigOutput {
-    code_signing_config_arn: String,
-    function_name: String,
-}
-
-pub(crate) async fn get_function_code_signing_config(
-    functions: Arc<Functions>,
-    ctx: Ctx,
-    input: FunctionNameInput,
-) -> Result<GetFunctionCodeSigningConfigOutput, FunctionError> {
-    let function = functions.named(&ctx, &input.function_name, None)?;
-    Ok(GetFunctionCodeSigningConfigOutput { code_signing_config_arn: String::new(), function_name: function.name })
+    let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
+    let function = functions.find(&named)?;
+    Ok(FunctionConfiguration::new(&function, named.arn(), functions.platform.clock.now_ms()))
 }

@@ -1,4 +1,4 @@
-//! Invoke.
+//! Invoke, and InvokeAsync, which it replaced.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use pilvi_model::Shape;
 use crate::core::Functions;
 use crate::errors::FunctionError;
 use crate::names::Named;
+use crate::state::LATEST;
 use crate::run::{MOST_ASYNCHRONOUS, MOST_SYNCHRONOUS, Run, checked};
 
 /// What Invoke takes.
@@ -54,20 +55,11 @@ pub(crate) async fn invoke(
     input: InvokeInput,
 ) -> Result<InvokeOutput, FunctionError> {
     let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
-    let function = functions.find(&named)?;
+    let function = functions.route(&named).map_err(|error| not_found(error, &named))?;
     match input.invocation_type.as_deref() {
         Some("DryRun") => return Ok(InvokeOutput::accepted(204)),
         Some("Event") => {
-            let request = InvokeFunction {
-                function: named.arn(),
-                qualifier: named.qualifier.clone(),
-                mode: InvocationMode::Queue,
-                payload: checked(input.payload, MOST_ASYNCHRONOUS)?,
-                client_context: input.client_context,
-                tail: false,
-            };
-            let (platform, deliveries) = (&functions.platform, &functions.deliveries);
-            crate::queued::accept(platform, deliveries, &ctx, &named.unqualified_arn(), &request).await?;
+            queue(&functions, &ctx, &named, input.payload, input.client_context).await?;
             return Ok(InvokeOutput::accepted(202));
         }
         _ => {}
@@ -91,4 +83,59 @@ pub(crate) async fn invoke(
         payload: Some(payload),
         executed_version: Some(function.version),
     })
+}
+
+/// The version is named where the function is missing, although nobody asked for it.
+pub(crate) fn not_found(error: FunctionError, named: &Named) -> FunctionError {
+    match error {
+        FunctionError::NotFound(_) if named.qualifier.is_none() => {
+            FunctionError::NotFound(format!("{}:{LATEST}", named.arn()))
+        }
+        other => other,
+    }
+}
+
+/// Queues an invocation.
+async fn queue(
+    functions: &Functions,
+    ctx: &Ctx,
+    named: &Named,
+    payload: Option<Bytes>,
+    client_context: Option<String>,
+) -> Result<(), FunctionError> {
+    let request = InvokeFunction {
+        function: named.arn(),
+        qualifier: named.qualifier.clone(),
+        mode: InvocationMode::Queue,
+        payload: checked(payload, MOST_ASYNCHRONOUS)?,
+        client_context,
+        tail: false,
+    };
+    let (platform, deliveries) = (&functions.platform, &functions.deliveries);
+    Ok(crate::queued::accept(platform, deliveries, ctx, &named.unqualified_arn(), &request).await?)
+}
+
+/// What InvokeAsync takes.
+#[derive(Shape)]
+pub(crate) struct InvokeAsyncInput {
+    pub(crate) function_name: String,
+    invoke_args: Bytes,
+}
+
+/// Only that it was queued.
+#[derive(Shape)]
+pub(crate) struct InvokeAsyncOutput {
+    status: Option<i64>,
+}
+
+/// What came before the invocation type `Event`.
+pub(crate) async fn invoke_async(
+    functions: Arc<Functions>,
+    ctx: Ctx,
+    input: InvokeAsyncInput,
+) -> Result<InvokeAsyncOutput, FunctionError> {
+    let named = Named::parse(&ctx, &input.function_name, None)?;
+    functions.find(&named).map_err(|error| not_found(error, &named))?;
+    queue(&functions, &ctx, &named, Some(input.invoke_args), None).await?;
+    Ok(InvokeAsyncOutput { status: Some(202) })
 }

@@ -1,17 +1,19 @@
 //! Layers and their versions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pilvi_bus::Ctx;
+use pilvi_bus::{Arn, Ctx};
 use pilvi_model::Shape;
 use pilvi_store::{Range, blobs};
 
 use super::shapes::{FunctionCode, lambda_time};
+use super::{checks, page};
 use crate::code;
 use crate::core::{Functions, layer_by_arn};
 use crate::errors::FunctionError;
-use crate::state::{LAYER_NUMBERS, LAYERS, Layer};
+use crate::state::{LAYER_NUMBERS, LAYER_POLICIES, LAYERS, Layer};
 
 /// Where a layer's zip comes from.
 #[derive(Shape)]
@@ -62,29 +64,50 @@ fn layer_name(text: &str) -> String {
     text.split(":layer:").nth(1).unwrap_or(text).split(':').next().unwrap_or(text).to_owned()
 }
 
+/// Account, region and name of a layer, of which requests may give the ARN.
+pub(crate) fn owner(ctx: &Ctx, text: &str) -> (String, String, String) {
+    match Arn::parse(text) {
+        Some(arn) => (arn.account, arn.region, layer_name(text)),
+        None => (ctx.account.clone(), ctx.region.clone(), layer_name(text)),
+    }
+}
+
+/// The ARN of a layer's version.
+pub(crate) fn version_arn(ctx: &Ctx, text: &str, number: i64) -> String {
+    let (account, region, name) = owner(ctx, text);
+    Arn::new("lambda", &region, &account, format!("layer:{name}:{number}")).to_string()
+}
+
 fn arn(ctx: &Ctx, name: &str) -> String {
     ctx.arn("lambda", format!("layer:{name}")).to_string()
 }
 
-fn some(list: &[String]) -> Option<Vec<String>> {
-    (!list.is_empty()).then(|| list.to_vec())
+/// Numbers begin at one.
+fn check_number(number: i64) -> Result<(), FunctionError> {
+    if number < 1 {
+        return Err(FunctionError::Invalid("Layer Version Cannot be less than 1".to_owned()));
+    }
+    Ok(())
 }
 
-fn output(ctx: &Ctx, layer: &Layer) -> LayerVersionOutput {
-    let arn = arn(ctx, &layer.name);
+fn missing() -> FunctionError {
+    FunctionError::Missing("The resource you requested does not exist.".to_owned())
+}
+
+fn output(ctx: &Ctx, version_arn: &str, layer: &Layer) -> LayerVersionOutput {
     LayerVersionOutput {
         content: Some(LayerVersionContentOutput {
             location: Some(format!("{}{}{}", ctx.endpoint, crate::download::PATH, layer.code.blob)),
             code_sha256: Some(layer.code.sha256.clone()),
             code_size: Some(layer.code.size),
         }),
-        layer_version_arn: Some(format!("{arn}:{}", layer.version)),
-        layer_arn: Some(arn),
+        layer_version_arn: Some(version_arn.to_owned()),
+        layer_arn: version_arn.rsplit_once(':').map(|(layer, _)| layer.to_owned()),
         description: Some(layer.description.clone()),
         created_date: Some(lambda_time(layer.created)),
         version: i64::try_from(layer.version).ok(),
-        compatible_architectures: some(&layer.architectures),
-        compatible_runtimes: some(&layer.runtimes),
+        compatible_architectures: layer.architectures.clone(),
+        compatible_runtimes: layer.runtimes.clone(),
         license_info: layer.license.clone(),
     }
 }
@@ -94,6 +117,7 @@ pub(crate) async fn publish_layer_version(
     ctx: Ctx,
     input: PublishLayerVersionInput,
 ) -> Result<LayerVersionOutput, FunctionError> {
+    checks::layer_runtimes(input.compatible_runtimes.as_deref().unwrap_or_default())?;
     let source = FunctionCode {
         zip_file: input.content.zip_file,
         s3_bucket: input.content.s3_bucket,
@@ -106,8 +130,8 @@ pub(crate) async fn publish_layer_version(
         name: layer_name(&input.layer_name),
         version: 0,
         description: input.description.unwrap_or_default(),
-        runtimes: input.compatible_runtimes.unwrap_or_default(),
-        architectures: input.compatible_architectures.unwrap_or_default(),
+        runtimes: input.compatible_runtimes,
+        architectures: input.compatible_architectures,
         license: input.license_info,
         code: code::keep(&functions.platform.blobs, zip).await?,
         created: functions.platform.clock.now_ms(),
@@ -126,7 +150,7 @@ pub(crate) async fn publish_layer_version(
             Ok::<_, FunctionError>(layer)
         })
         .await?;
-    Ok(output(&ctx, &layer))
+    Ok(output(&ctx, &format!("{}:{}", arn(&ctx, &layer.name), layer.version), &layer))
 }
 
 /// A layer version by name and number.
@@ -136,21 +160,17 @@ pub(crate) struct LayerVersionInput {
     pub(crate) version_number: i64,
 }
 
-fn missing(ctx: &Ctx, name: &str, version: i64) -> FunctionError {
-    let arn = arn(ctx, &layer_name(name));
-    FunctionError::Missing(format!("Layer version {arn}:{version} does not exist."))
-}
-
 pub(crate) async fn get_layer_version(
     functions: Arc<Functions>,
     ctx: Ctx,
     input: LayerVersionInput,
 ) -> Result<LayerVersionOutput, FunctionError> {
-    let name = layer_name(&input.layer_name);
-    let number = u64::try_from(input.version_number).unwrap_or(0);
-    let key = (ctx.account.as_str(), ctx.region.as_str(), name.as_str(), number);
-    let layer = functions.store().read(|tx| tx.get(&LAYERS, &key))?;
-    layer.map(|layer| output(&ctx, &layer)).ok_or_else(|| missing(&ctx, &name, input.version_number))
+    check_number(input.version_number)?;
+    let (account, region, name) = owner(&ctx, &input.layer_name);
+    let key = (account, region, name, u64::try_from(input.version_number).unwrap_or(0));
+    let layer = functions.store().read(|tx| tx.get(&LAYERS, &key))?.ok_or_else(missing)?;
+    let arn = version_arn(&ctx, &input.layer_name, input.version_number);
+    Ok(output(&ctx, &arn, &layer))
 }
 
 /// A layer version by ARN.
@@ -164,9 +184,8 @@ pub(crate) async fn get_layer_version_by_arn(
     ctx: Ctx,
     input: LayerArnInput,
 ) -> Result<LayerVersionOutput, FunctionError> {
-    let layer = functions.store().read(|tx| layer_by_arn(tx, &input.arn))?;
-    let missing = || FunctionError::Missing(format!("Layer version {} does not exist.", input.arn));
-    layer.map(|layer| output(&ctx, &layer)).ok_or_else(missing)
+    let layer = functions.store().read(|tx| layer_by_arn(tx, &input.arn))?.ok_or_else(missing)?;
+    Ok(output(&ctx, &input.arn, &layer))
 }
 
 pub(crate) async fn delete_layer_version(
@@ -174,15 +193,16 @@ pub(crate) async fn delete_layer_version(
     ctx: Ctx,
     input: LayerVersionInput,
 ) -> Result<(), FunctionError> {
-    let name = layer_name(&input.layer_name);
-    let number = u64::try_from(input.version_number).unwrap_or(0);
-    let key = (ctx.account.clone(), ctx.region.clone(), name, number);
+    check_number(input.version_number)?;
+    let (account, region, name) = owner(&ctx, &input.layer_name);
+    let key = (account, region, name, u64::try_from(input.version_number).unwrap_or(0));
     functions
         .store()
         .write(move |tx| {
-            // Deleting what is not there is no error, as on AWS. Functions that use the version keep their unpacked copy.
+            // Deleting what is not there is no error, as on AWS. Functions that use the version have its code for themselves.
             if let Some(layer) = tx.get(&LAYERS, &key)? {
                 tx.delete(&LAYERS, &key)?;
+                tx.delete(&LAYER_POLICIES, &key)?;
                 blobs::release(tx, &layer.code.blob)?;
             }
             Ok(())
@@ -196,6 +216,8 @@ pub(crate) struct ListLayerVersionsInput {
     pub(crate) layer_name: String,
     compatible_runtime: Option<String>,
     compatible_architecture: Option<String>,
+    marker: Option<String>,
+    max_items: Option<i64>,
 }
 
 /// A layer version in a list.
@@ -213,24 +235,28 @@ pub(crate) struct LayerVersionItem {
 /// The versions of a layer, the newest first.
 #[derive(Shape)]
 pub(crate) struct ListLayerVersionsOutput {
+    next_marker: Option<String>,
     layer_versions: Option<Vec<LayerVersionItem>>,
 }
 
-fn item(ctx: &Ctx, layer: &Layer) -> LayerVersionItem {
-    let shown = output(ctx, layer);
+fn item(layer_arn: &str, layer: &Layer) -> LayerVersionItem {
     LayerVersionItem {
-        layer_version_arn: shown.layer_version_arn,
-        version: shown.version,
-        description: shown.description,
-        created_date: shown.created_date,
-        compatible_architectures: shown.compatible_architectures,
-        compatible_runtimes: shown.compatible_runtimes,
-        license_info: shown.license_info,
+        layer_version_arn: Some(format!("{layer_arn}:{}", layer.version)),
+        version: i64::try_from(layer.version).ok(),
+        description: Some(layer.description.clone()),
+        created_date: Some(lambda_time(layer.created)),
+        compatible_architectures: layer.architectures.clone(),
+        compatible_runtimes: layer.runtimes.clone(),
+        license_info: layer.license.clone(),
     }
 }
 
-fn fits(list: &[String], wanted: Option<&String>) -> bool {
-    wanted.is_none_or(|wanted| list.contains(wanted))
+/// Whether a layer says that it fits. One that says nothing of architectures fits all of them.
+fn fits(layer: &Layer, runtime: Option<&String>, architecture: Option<&String>) -> bool {
+    let runtimes = layer.runtimes.as_deref().unwrap_or_default();
+    let architectures = layer.architectures.as_deref().unwrap_or_default();
+    runtime.is_none_or(|runtime| runtimes.contains(runtime))
+        && architecture.is_none_or(|wanted| architectures.is_empty() || architectures.contains(wanted))
 }
 
 pub(crate) async fn list_layer_versions(
@@ -238,16 +264,19 @@ pub(crate) async fn list_layer_versions(
     ctx: Ctx,
     input: ListLayerVersionsInput,
 ) -> Result<ListLayerVersionsOutput, FunctionError> {
-    let name = layer_name(&input.layer_name);
-    let range = Range::prefix(&(ctx.account.as_str(), ctx.region.as_str(), name.as_str()));
+    checks::listed_runtime(input.compatible_runtime.as_ref())?;
+    let (account, region, name) = owner(&ctx, &input.layer_name);
+    let layer_arn = Arn::new("lambda", &region, &account, format!("layer:{name}")).to_string();
+    let range = Range::prefix(&(account.as_str(), region.as_str(), name.as_str()));
     let layers = functions.store().read(|tx| {
         tx.range(&LAYERS, range).rev().map(|entry| Ok(entry?.1)).collect::<Result<Vec<Layer>, FunctionError>>()
     })?;
-    let wanted = layers.iter().filter(|layer| {
-        fits(&layer.runtimes, input.compatible_runtime.as_ref())
-            && fits(&layer.architectures, input.compatible_architecture.as_ref())
-    });
-    Ok(ListLayerVersionsOutput { layer_versions: Some(wanted.map(|layer| item(&ctx, layer)).collect()) })
+    let fits = |layer: &Layer| fits(layer, input.compatible_runtime.as_ref(), input.compatible_architecture.as_ref());
+    let wanted = layers.into_iter().filter(fits).collect();
+    let (page, next_marker) =
+        page(wanted, input.marker.as_deref(), input.max_items, 50, |layer: &Layer| layer.version.to_string());
+    let layer_versions = page.iter().map(|layer| item(&layer_arn, layer)).collect();
+    Ok(ListLayerVersionsOutput { layer_versions: Some(layer_versions), next_marker })
 }
 
 /// What ListLayers takes.
@@ -255,6 +284,8 @@ pub(crate) async fn list_layer_versions(
 pub(crate) struct ListLayersInput {
     compatible_runtime: Option<String>,
     compatible_architecture: Option<String>,
+    marker: Option<String>,
+    max_items: Option<i64>,
 }
 
 #[derive(Shape)]
@@ -267,6 +298,7 @@ struct LayerItem {
 /// The layers, each with its newest version.
 #[derive(Shape)]
 pub(crate) struct ListLayersOutput {
+    next_marker: Option<String>,
     layers: Option<Vec<LayerItem>>,
 }
 
@@ -275,22 +307,27 @@ pub(crate) async fn list_layers(
     ctx: Ctx,
     input: ListLayersInput,
 ) -> Result<ListLayersOutput, FunctionError> {
+    checks::listed_runtime(input.compatible_runtime.as_ref())?;
     let range = Range::prefix(&(ctx.account.as_str(), ctx.region.as_str()));
     let all = functions
         .store()
         .read(|tx| tx.range(&LAYERS, range).map(|entry| Ok(entry?.1)).collect::<Result<Vec<Layer>, FunctionError>>())?;
-    let mut newest: std::collections::BTreeMap<&str, &Layer> = std::collections::BTreeMap::new();
-    for layer in &all {
-        if fits(&layer.runtimes, input.compatible_runtime.as_ref())
-            && fits(&layer.architectures, input.compatible_architecture.as_ref())
-        {
-            newest.insert(&layer.name, layer); // in the order of versions: the last is the newest
+    let mut newest: BTreeMap<String, Layer> = BTreeMap::new();
+    for layer in all {
+        if fits(&layer, input.compatible_runtime.as_ref(), input.compatible_architecture.as_ref()) {
+            newest.insert(layer.name.clone(), layer); // in the order of versions: the last is the newest
         }
     }
-    let layers = newest.into_iter().map(|(name, layer)| LayerItem {
-        layer_name: Some(name.to_owned()),
-        layer_arn: Some(arn(&ctx, name)),
-        latest_matching_version: Some(item(&ctx, layer)),
+    let all = newest.into_values().collect();
+    let (page, next_marker) =
+        page(all, input.marker.as_deref(), input.max_items, 50, |layer: &Layer| layer.name.clone());
+    let layers = page.iter().map(|layer| {
+        let layer_arn = arn(&ctx, &layer.name);
+        LayerItem {
+            layer_name: Some(layer.name.clone()),
+            latest_matching_version: Some(item(&layer_arn, layer)),
+            layer_arn: Some(layer_arn),
+        }
     });
-    Ok(ListLayersOutput { layers: Some(layers.collect()) })
+    Ok(ListLayersOutput { layers: Some(layers.collect()), next_marker })
 }

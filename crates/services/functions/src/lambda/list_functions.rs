@@ -56,8 +56,10 @@ pub(crate) async fn list_functions(
         Ok::<(), FunctionError>(())
     })?;
     let last = page.last().filter(|_| more).map(|function| format!("{}:{}", function.name, function.version));
-    let shown = page
-        .iter()
-        .map(|function| FunctionConfiguration::new(function, every_version, |arn| functions.layer_size(arn)));
+    let now = functions.platform.clock.now_ms();
+    let shown = page.iter().map(|function| {
+        let arn = if every_version { format!("{}:{}", function.arn(), function.version) } else { function.arn() };
+        FunctionConfiguration::listed(function, arn, now)
+    });
     Ok(ListFunctionsOutput { functions: Some(shown.collect()), next_marker: last })
 }

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use pilvi_bus::Ctx;
+use pilvi_bus::{ApiError, Ctx};
 use pilvi_model::Shape;
+use pilvi_store::{ReadTx, WriteTx};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::get_function::FunctionInput;
-use crate::core::{Functions, find};
+use crate::core::{Functions, alias, exists, find};
 use crate::errors::FunctionError;
 use crate::names::Named;
-use crate::state::{POLICIES, Policy, VersionKey};
+use crate::state::{ALIASES, Alias, FUNCTIONS, Function, LATEST, POLICIES, Policy, VersionKey};
+
+/// "Lambda quotas": function resource-based policy.
+const MOST_POLICY: usize = 20_480;
 
 /// What AddPermission takes.
 #[derive(Shape)]
@@ -27,6 +32,7 @@ pub(crate) struct AddPermissionInput {
     #[shape(name = "PrincipalOrgID")]
     principal_org_id: Option<String>,
     function_url_auth_type: Option<String>,
+    invoked_via_function_url: Option<bool>,
 }
 
 /// The statement, as JSON.
@@ -36,24 +42,34 @@ pub(crate) struct AddPermissionOutput {
 }
 
 fn policy_key(named: &Named) -> VersionKey {
-    let qualifier = named.qualifier.clone().unwrap_or_default();
-    (named.account.clone(), named.region.clone(), named.name.clone(), qualifier)
+    named.key_at(named.qualifier.as_deref().unwrap_or_default())
+}
+
+/// Whom a permission is for, in the form in which Lambda keeps it.
+fn principal(text: &str, region: &str) -> Result<Value, FunctionError> {
+    let is_account = text.len() == 12 && text.bytes().all(|digit| digit.is_ascii_digit());
+    let is_service = ["amazonaws.com", "amazonaws.com.cn", "amazon.com"].iter().any(|ending| {
+        text.strip_suffix(ending).is_some_and(|name| name.ends_with('.') && !name.contains(':'))
+    });
+    if text == "*" {
+        Ok(json!("*"))
+    } else if is_account {
+        let partition = pilvi_bus::region::partition(region);
+        Ok(json!({ "AWS": format!("arn:{partition}:iam::{text}:root") }))
+    } else if text.starts_with("arn:") {
+        Ok(json!({ "AWS": text }))
+    } else if is_service {
+        Ok(json!({ "Service": text }))
+    } else {
+        let text = "The provided principal was invalid. Please check the principal and try again.";
+        Err(FunctionError::Invalid(text.to_owned()))
+    }
 }
 
 /// The statement in the form in which Lambda keeps it.
-fn statement(input: &AddPermissionInput, named: &Named) -> Value {
-    let principal = if input.principal == "*" {
-        json!("*")
-    } else if input.principal.contains(".amazonaws.com") {
-        json!({ "Service": input.principal })
-    } else if input.principal.len() == 12 && input.principal.bytes().all(|digit| digit.is_ascii_digit()) {
-        let partition = pilvi_bus::region::partition(&named.region);
-        json!({ "AWS": format!("arn:{partition}:iam::{}:root", input.principal) })
-    } else {
-        json!({ "AWS": input.principal })
-    };
+fn statement(input: &AddPermissionInput, named: &Named) -> Result<Value, FunctionError> {
     let mut conditions: Map<String, Value> = Map::new();
-    let mut add = |operator: &str, key: &str, value: &Option<String>| {
+    let mut add = |operator: &str, key: &str, value: Option<&str>| {
         if let Some(value) = value {
             let entry = conditions.entry(operator.to_owned()).or_insert_with(|| json!({}));
             if let Some(entry) = entry.as_object_mut() {
@@ -61,22 +77,77 @@ fn statement(input: &AddPermissionInput, named: &Named) -> Value {
             }
         }
     };
-    add("StringEquals", "AWS:SourceAccount", &input.source_account);
-    add("StringEquals", "lambda:EventSourceToken", &input.event_source_token);
-    add("StringEquals", "aws:PrincipalOrgID", &input.principal_org_id);
-    add("StringEquals", "lambda:FunctionUrlAuthType", &input.function_url_auth_type);
-    add("ArnLike", "AWS:SourceArn", &input.source_arn);
+    add("StringEquals", "lambda:EventSourceToken", input.event_source_token.as_deref());
+    add("StringEquals", "lambda:FunctionUrlAuthType", input.function_url_auth_type.as_deref());
+    add("StringEquals", "aws:PrincipalOrgID", input.principal_org_id.as_deref());
+    add("StringEquals", "AWS:SourceAccount", input.source_account.as_deref());
+    add("ArnLike", "AWS:SourceArn", input.source_arn.as_deref());
+    let via_url = input.invoked_via_function_url.map(|via| if via { "true" } else { "false" });
+    add("Bool", "lambda:InvokedViaFunctionUrl", via_url);
     let mut statement = json!({
         "Sid": input.statement_id,
         "Effect": "Allow",
-        "Principal": principal,
+        "Principal": principal(&input.principal, &named.region)?,
         "Action": input.action,
         "Resource": named.arn(),
     });
     if let (false, Some(statement)) = (conditions.is_empty(), statement.as_object_mut()) {
         statement.insert("Condition".to_owned(), Value::Object(conditions));
     }
-    statement
+    Ok(statement)
+}
+
+/// What a policy belongs to, whose revision is the policy's too.
+enum Owner {
+    Function(Box<Function>),
+    Alias(Alias),
+}
+
+impl Owner {
+    fn find(tx: &ReadTx<'_>, named: &Named) -> Result<Owner, FunctionError> {
+        find(tx, &named.clone().unqualified())?;
+        exists(tx, named)?;
+        match alias(tx, named)? {
+            Some(alias) => Ok(Owner::Alias(alias)),
+            None => Ok(Owner::Function(Box::new(find(tx, named)?))),
+        }
+    }
+
+    fn check(&self, revision: Option<&String>) -> Result<(), FunctionError> {
+        let Some(revision) = revision else { return Ok(()) };
+        let same = match self {
+            Owner::Function(function) => function.is_revision(revision),
+            Owner::Alias(alias) => alias.revision == *revision,
+        };
+        if same { Ok(()) } else { Err(FunctionError::Revision) }
+    }
+
+    /// Gives it another revision.
+    fn touch(self, tx: &mut WriteTx<'_>, named: &Named) -> Result<(), FunctionError> {
+        match self {
+            Owner::Function(mut function) => {
+                function.touch();
+                tx.put(&FUNCTIONS, &function.key(), &*function)?;
+            }
+            Owner::Alias(mut alias) => {
+                alias.revision = Uuid::new_v4().to_string();
+                tx.put(&ALIASES, &policy_key(named), &alias)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The refusal of a second statement of this id.
+pub(crate) fn statement_exists(sid: &str) -> FunctionError {
+    FunctionError::Conflict(format!(
+        "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement."
+    ))
+}
+
+/// There is no statement of this id.
+pub(crate) fn statement_missing(sid: &str) -> FunctionError {
+    FunctionError::Missing(format!("Statement {sid} is not found in resource policy."))
 }
 
 pub(crate) async fn add_permission(
@@ -85,25 +156,30 @@ pub(crate) async fn add_permission(
     input: AddPermissionInput,
 ) -> Result<AddPermissionOutput, FunctionError> {
     let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
-    let new = statement(&input, &named);
+    if named.qualifier.as_deref() == Some(LATEST) {
+        let text = "We currently do not support adding policies for $LATEST.";
+        return Err(FunctionError::Invalid(text.to_owned()));
+    }
+    let new = statement(&input, &named)?;
     let text = new.to_string();
     functions
         .store()
         .write(move |tx| {
-            find(tx, &named)?;
+            let owner = Owner::find(tx, &named)?;
             let key = policy_key(&named);
-            let mut policy =
-                tx.get(&POLICIES, &key)?.unwrap_or(Policy { statements: Vec::new(), revision: String::new() });
-            if input.revision_id.as_ref().is_some_and(|revision| *revision != policy.revision) {
-                return Err(FunctionError::Revision);
+            let empty = || Policy { statements: Vec::new(), revision: String::new() };
+            let mut policy = tx.get(&POLICIES, &key)?.unwrap_or_else(empty);
+            owner.check(input.revision_id.as_ref())?;
+            if policy.statements.iter().any(|(sid, _)| *sid == input.statement_id) {
+                return Err(statement_exists(&input.statement_id));
             }
-            let sid = &input.statement_id;
-            if policy.statements.iter().any(|(name, _)| name == sid) {
-                let text = format!("The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement.");
-                return Err(FunctionError::Conflict(text));
+            policy.statements.push((input.statement_id.clone(), new.clone()));
+            let size = document(&policy).len();
+            if size > MOST_POLICY {
+                let text = format!("The final policy size ({size}) is bigger than the limit ({MOST_POLICY}).");
+                return Err(FunctionError::Api(ApiError::new("PolicyLengthExceededException", 400, text)));
             }
-            policy.statements.push((sid.clone(), new.clone()));
-            policy.revision = uuid::Uuid::new_v4().to_string();
+            owner.touch(tx, &named)?;
             tx.put(&POLICIES, &key, &policy)?;
             Ok(())
         })
@@ -129,22 +205,19 @@ pub(crate) async fn remove_permission(
     functions
         .store()
         .write(move |tx| {
-            find(tx, &named)?;
+            let unqualified = named.clone().unqualified();
+            let none = |_| FunctionError::Missing(format!("No policy found for: {}", unqualified.arn()));
+            find(tx, &unqualified).map_err(none)?;
+            let owner = Owner::find(tx, &named)?;
             let key = policy_key(&named);
-            let missing = || {
-                let text = format!("Statement {} is not found in resource policy.", input.statement_id);
-                FunctionError::Missing(text)
-            };
             let mut policy = tx.get(&POLICIES, &key)?.ok_or_else(no_policy)?;
-            if input.revision_id.as_ref().is_some_and(|revision| *revision != policy.revision) {
-                return Err(FunctionError::Revision);
-            }
             let before = policy.statements.len();
             policy.statements.retain(|(sid, _)| *sid != input.statement_id);
             if policy.statements.len() == before {
-                return Err(missing());
+                return Err(statement_missing(&input.statement_id));
             }
-            policy.revision = uuid::Uuid::new_v4().to_string();
+            owner.check(input.revision_id.as_ref())?;
+            owner.touch(tx, &named)?;
             if policy.statements.is_empty() {
                 tx.delete(&POLICIES, &key)?;
             } else {
@@ -155,7 +228,8 @@ pub(crate) async fn remove_permission(
         .await
 }
 
-fn no_policy() -> FunctionError {
+/// There is no policy to change.
+pub(crate) fn no_policy() -> FunctionError {
     FunctionError::Missing("No policy is associated with the given resource.".to_owned())
 }
 
@@ -178,11 +252,17 @@ pub(crate) async fn get_policy(
     input: FunctionInput,
 ) -> Result<GetPolicyOutput, FunctionError> {
     let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
-    let policy = functions.store().read(|tx| {
-        find(tx, &named)?;
-        tx.get(&POLICIES, &policy_key(&named))?.ok_or_else(no_policy)
+    let now = functions.platform.clock.now_ms();
+    let (policy, revision) = functions.store().read(|tx| {
+        let missing = || FunctionError::Missing("The resource you requested does not exist.".to_owned());
+        find(tx, &named.clone().unqualified())?;
+        let revision = match Owner::find(tx, &named).map_err(|_| missing())? {
+            Owner::Function(function) => function.revision(now).to_owned(),
+            Owner::Alias(alias) => alias.revision,
+        };
+        Ok::<_, FunctionError>((tx.get(&POLICIES, &policy_key(&named))?.ok_or_else(missing)?, revision))
     })?;
-    Ok(GetPolicyOutput { policy: Some(document(&policy)), revision_id: Some(policy.revision) })
+    Ok(GetPolicyOutput { policy: Some(document(&policy)), revision_id: Some(revision) })
 }
 
 /// The policy document of the function with this ARN, qualified or not.

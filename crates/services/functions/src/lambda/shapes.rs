@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use pilvi_model::shape::Entries;
 use pilvi_model::{Shape, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Function, LATEST};
+use crate::state::{Function, LATEST, Package, TransitionKind};
 
-/// A function's variables.
+/// A function's variables, in the order in which they are given.
 #[derive(Shape, Clone)]
 pub(crate) struct Environment {
-    pub(crate) variables: Option<BTreeMap<String, String>>,
+    pub(crate) variables: Option<Entries<String>>,
 }
 
 /// Where code comes from.
@@ -69,6 +70,43 @@ pub(crate) struct LoggingConfig {
     pub(crate) log_group: Option<String>,
 }
 
+/// A file system that a function mounts: kept as it is.
+#[derive(Shape, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileSystemConfig {
+    pub(crate) arn: String,
+    pub(crate) local_mount_path: String,
+}
+
+/// What an image is started with: kept as it is.
+#[derive(Shape, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImageConfig {
+    pub(crate) entry_point: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) working_directory: Option<String>,
+}
+
+impl ImageConfig {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entry_point.is_none() && self.command.is_none() && self.working_directory.is_none()
+    }
+}
+
+/// Which sites may call a function's address.
+#[derive(Shape, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cors {
+    pub(crate) allow_credentials: Option<bool>,
+    pub(crate) allow_headers: Option<Vec<String>>,
+    pub(crate) allow_methods: Option<Vec<String>>,
+    pub(crate) allow_origins: Option<Vec<String>>,
+    pub(crate) expose_headers: Option<Vec<String>>,
+    pub(crate) max_age: Option<i64>,
+}
+
+#[derive(Shape)]
+struct ImageConfigResponse {
+    image_config: Option<ImageConfig>,
+}
+
 #[derive(Shape)]
 pub(crate) struct EnvironmentResponse {
     variables: Option<BTreeMap<String, String>>,
@@ -124,7 +162,13 @@ pub(crate) struct FunctionConfiguration {
     revision_id: Option<String>,
     layers: Option<Vec<LayerReference>>,
     state: Option<String>,
+    state_reason: Option<String>,
+    state_reason_code: Option<String>,
     last_update_status: Option<String>,
+    last_update_status_reason: Option<String>,
+    last_update_status_reason_code: Option<String>,
+    file_system_configs: Option<Vec<FileSystemConfig>>,
+    image_config_response: Option<ImageConfigResponse>,
     package_type: Option<String>,
     architectures: Option<Vec<String>>,
     ephemeral_storage: Option<EphemeralStorage>,
@@ -139,45 +183,48 @@ pub(crate) fn lambda_time(milliseconds: i64) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
 }
 
+/// The ARN of the version of a runtime: the same one for all functions with the runtime on the same architecture.
+fn runtime_version_arn(function: &Function) -> String {
+    let version = format!("{} {}", function.runtime, function.architectures.join(" "));
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(version.as_bytes()));
+    let partition = pilvi_bus::region::partition(&function.region);
+    format!("arn:{partition}:lambda:{}::runtime:{hash}", function.region)
+}
+
 impl FunctionConfiguration {
-    /// As the operations show it; `qualified` with the version in the ARN even of `$LATEST`.
-    pub(crate) fn new(
-        function: &Function,
-        qualified: bool,
-        layer_sizes: impl Fn(&str) -> i64,
-    ) -> FunctionConfiguration {
-        let arn = if qualified && function.version == LATEST {
-            format!("{}:{LATEST}", function.arn())
-        } else {
-            function.version_arn()
-        };
+    /// As it is shown under this ARN at this time.
+    pub(crate) fn new(function: &Function, arn: String, now: i64) -> FunctionConfiguration {
+        let text = |text: &str| Some(text.to_owned());
+        let full = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let change = function.changing(now).map(|transition| transition.kind);
+        let creating = change == Some(TransitionKind::Creating);
+        let updating = change == Some(TransitionKind::Updating);
+        let reason = || text("The function is being created.");
+        let code = || text("Creating");
         let layers: Vec<LayerReference> = function
             .layers
             .iter()
-            .map(|arn| LayerReference { arn: Some(arn.clone()), code_size: Some(layer_sizes(arn)) })
+            .map(|layer| LayerReference { arn: Some(layer.arn.clone()), code_size: Some(layer.code.size) })
             .collect();
-        let text = |text: &str| Some(text.to_owned());
-        let log_group = function.log_group();
-        let runtime_hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(function.runtime.as_bytes()));
+        let image = match &function.package {
+            Package::Zip(_) => None,
+            Package::Image { config, .. } => Some(config.clone()),
+        };
+        let snaps = function.snap_start.apply_on.as_deref() == Some("PublishedVersions") && function.version != LATEST;
         FunctionConfiguration {
             function_name: text(&function.name),
             function_arn: Some(arn),
-            runtime: text(&function.runtime),
+            runtime: full(&function.runtime),
             role: text(&function.role),
-            handler: text(&function.handler),
-            code_size: Some(function.code.size),
+            handler: full(&function.handler),
+            code_size: Some(function.code_size()),
             description: text(&function.description),
             timeout: Some(function.timeout),
             memory_size: Some(function.memory),
             last_modified: Some(lambda_time(function.modified)),
-            code_sha256: text(&function.code.sha256),
+            code_sha256: Some(function.code_sha256()),
             version: text(&function.version),
-            vpc_config: function.vpc.as_ref().map(|vpc| VpcConfigResponse {
-                subnet_ids: Some(vpc.subnet_ids.clone().unwrap_or_default()),
-                security_group_ids: Some(vpc.security_group_ids.clone().unwrap_or_default()),
-                vpc_id: Some(String::new()),
-                ipv6_allowed_for_dual_stack: Some(vpc.ipv6_allowed_for_dual_stack.unwrap_or(false)),
-            }),
+            vpc_config: function.vpc.as_ref().map(VpcConfigResponse::of),
             dead_letter_config: function.dead_letter.clone().filter(|config| config.target_arn.is_some()),
             environment: function
                 .environment
@@ -185,25 +232,61 @@ impl FunctionConfiguration {
                 .map(|variables| EnvironmentResponse { variables: Some(variables.iter().cloned().collect()) }),
             kms_key_arn: function.kms_key.clone(),
             tracing_config: Some(function.tracing.clone()),
-            revision_id: text(&function.revision),
+            revision_id: text(function.revision(now)),
             layers: (!layers.is_empty()).then_some(layers),
-            state: text("Active"),
-            last_update_status: text("Successful"),
-            package_type: text("Zip"),
+            state: text(if creating { "Pending" } else { "Active" }),
+            state_reason: creating.then(reason).flatten(),
+            state_reason_code: creating.then(code).flatten(),
+            last_update_status: match (creating, updating) {
+                (true, _) => None,
+                (_, true) => text("InProgress"),
+                _ => text("Successful"),
+            },
+            last_update_status_reason: updating.then(reason).flatten(),
+            last_update_status_reason_code: updating.then(code).flatten(),
+            file_system_configs: function.file_systems.clone(),
+            package_type: text(if image.is_some() { "Image" } else { "Zip" }),
             architectures: Some(function.architectures.clone()),
             ephemeral_storage: Some(function.storage.clone()),
             snap_start: Some(SnapStartResponse {
                 apply_on: Some(function.snap_start.apply_on.clone().unwrap_or_else(|| "None".to_owned())),
-                optimization_status: text("Off"),
+                optimization_status: text(if snaps { "On" } else { "Off" }),
             }),
-            runtime_version_config: Some(RuntimeVersionConfig {
-                runtime_version_arn: Some(format!("arn:aws:lambda:{}::runtime:{runtime_hash}", function.region)),
-            }),
-            logging_config: Some(LoggingConfig {
-                log_format: Some(function.logging.log_format.clone().unwrap_or_else(|| "Text".to_owned())),
-                log_group: Some(log_group),
-                ..function.logging.clone()
-            }),
+            runtime_version_config: image
+                .is_none()
+                .then(|| RuntimeVersionConfig { runtime_version_arn: Some(runtime_version_arn(function)) }),
+            image_config_response: image
+                .flatten()
+                .map(|config| ImageConfigResponse { image_config: Some(config) }),
+            logging_config: Some(function.logging_shown()),
+        }
+    }
+
+    /// As lists show it: without its state.
+    pub(crate) fn listed(function: &Function, arn: String, now: i64) -> FunctionConfiguration {
+        FunctionConfiguration {
+            state: None,
+            state_reason: None,
+            state_reason_code: None,
+            last_update_status: None,
+            last_update_status_reason: None,
+            last_update_status_reason_code: None,
+            runtime_version_config: None,
+            ..FunctionConfiguration::new(function, arn, now)
+        }
+    }
+}
+
+impl VpcConfigResponse {
+    fn of(vpc: &VpcConfig) -> VpcConfigResponse {
+        let subnets = vpc.subnet_ids.clone().unwrap_or_default();
+        // There is no network to ask: a name that stays the same stands for the one that the subnets lie in.
+        let id = subnets.first().map(|subnet| subnet.replacen("subnet-", "vpc-", 1)).unwrap_or_default();
+        VpcConfigResponse {
+            security_group_ids: Some(vpc.security_group_ids.clone().unwrap_or_default()),
+            vpc_id: Some(id),
+            ipv6_allowed_for_dual_stack: Some(vpc.ipv6_allowed_for_dual_stack.unwrap_or(false)),
+            subnet_ids: Some(subnets),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TagResource, UntagResource, ListTags.
+//! TagResource, UntagResource, ListTags: of functions, event source mappings and code signing configurations.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,16 @@ use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 use pilvi_store::WriteTx;
 
+use super::code_signing;
 use crate::core::{Functions, find};
 use crate::errors::FunctionError;
 use crate::names::Named;
-use crate::state::{SHARED, Shared};
+use crate::state::{CODE_SIGNING, FUNCTIONS, FunctionKey, SHARED};
+
+type Tags = Vec<(String, String)>;
+
+/// Tags of one resource at most ("Lambda quotas").
+const MOST: usize = 50;
 
 /// What TagResource takes.
 #[derive(Shape)]
@@ -19,21 +25,81 @@ pub(crate) struct TagResourceInput {
     tags: BTreeMap<String, String>,
 }
 
-/// Event source mappings carry tags too.
-fn is_mapping(arn: &str) -> bool {
-    arn.contains(":event-source-mapping:")
+/// What carries the tags.
+enum Tagged {
+    Function(Named),
+    Mapping,
+    CodeSigning(FunctionKey),
 }
 
-fn change(tx: &mut WriteTx<'_>, named: &Named, change: impl FnOnce(&mut Shared)) -> Result<(), FunctionError> {
-    find(tx, named)?;
-    let key = (named.account.as_str(), named.region.as_str(), named.name.as_str());
-    let mut shared = tx.get(&SHARED, &key)?.unwrap_or_default();
-    change(&mut shared);
-    if shared.tags.len() > 50 {
-        return Err(FunctionError::Invalid("Maximum number of tags exceeded: 50".to_owned()));
+impl Tagged {
+    fn parse(ctx: &Ctx, arn: &str) -> Result<Tagged, FunctionError> {
+        if arn.contains(":event-source-mapping:") {
+            return Ok(Tagged::Mapping);
+        }
+        if let Some(key) = code_signing::key_of(arn) {
+            return Ok(Tagged::CodeSigning(key));
+        }
+        let named = Named::parse(ctx, arn, None)?;
+        if named.qualifier.is_some() {
+            let text = "Tags on function aliases and versions are not supported. Please specify a function ARN.";
+            return Err(FunctionError::Invalid(text.to_owned()));
+        }
+        Ok(Tagged::Function(named))
     }
-    tx.put(&SHARED, &key, &shared)?;
+}
+
+fn add(tags: &mut Tags, new: &BTreeMap<String, String>) {
+    tags.retain(|(key, _)| !new.contains_key(key));
+    tags.extend(new.clone());
+    tags.sort();
+}
+
+fn too_many() -> FunctionError {
+    FunctionError::Invalid("Number of tags exceeds resource tag limit.".to_owned())
+}
+
+fn change_function(tx: &mut WriteTx<'_>, named: &Named, change: impl Fn(&mut Tags)) -> Result<(), FunctionError> {
+    let mut function = find(tx, named)?;
+    let mut shared = tx.get(&SHARED, &named.key())?.unwrap_or_default();
+    change(&mut shared.tags);
+    if shared.tags.len() > MOST {
+        return Err(too_many());
+    }
+    tx.put(&SHARED, &named.key(), &shared)?;
+    function.touch();
+    tx.put(&FUNCTIONS, &function.key(), &function)?;
     Ok(())
+}
+
+async fn change(
+    functions: &Functions,
+    ctx: &Ctx,
+    arn: &str,
+    change: impl Fn(&mut Tags) + Send + 'static,
+) -> Result<(), FunctionError> {
+    match Tagged::parse(ctx, arn)? {
+        Tagged::Mapping => Ok(functions.mappings.change_tags(arn, change).await?),
+        Tagged::Function(named) => {
+            functions.store().write(move |tx| change_function(tx, &named, &change)).await
+        }
+        Tagged::CodeSigning(key) => {
+            let arn = arn.to_owned();
+            functions
+                .store()
+                .write(move |tx| {
+                    let missing = || code_signing::not_found(&arn);
+                    let mut config = tx.get(&CODE_SIGNING, &key)?.ok_or_else(missing)?;
+                    change(&mut config.tags);
+                    if config.tags.len() > MOST {
+                        return Err(too_many());
+                    }
+                    tx.put(&CODE_SIGNING, &key, &config)?;
+                    Ok(())
+                })
+                .await
+        }
+    }
 }
 
 pub(crate) async fn tag_resource(
@@ -41,24 +107,11 @@ pub(crate) async fn tag_resource(
     ctx: Ctx,
     input: TagResourceInput,
 ) -> Result<(), FunctionError> {
-    if is_mapping(&input.resource) {
-        let change = move |tags: &mut Vec<(String, String)>| {
-            tags.retain(|(key, _)| !input.tags.contains_key(key));
-            tags.extend(input.tags.clone());
-        };
-        return Ok(functions.mappings.change_tags(&input.resource, change).await?);
+    if input.tags.is_empty() {
+        return Err(FunctionError::Invalid("An error occurred and the request cannot be processed.".to_owned()));
     }
-    let named = Named::parse(&ctx, &input.resource, None)?;
-    functions
-        .store()
-        .write(move |tx| {
-            change(tx, &named, |shared| {
-                shared.tags.retain(|(key, _)| !input.tags.contains_key(key));
-                shared.tags.extend(input.tags.clone());
-                shared.tags.sort();
-            })
-        })
-        .await
+    let new = input.tags;
+    change(&functions, &ctx, &input.resource, move |tags| add(tags, &new)).await
 }
 
 /// What UntagResource takes.
@@ -73,15 +126,8 @@ pub(crate) async fn untag_resource(
     ctx: Ctx,
     input: UntagResourceInput,
 ) -> Result<(), FunctionError> {
-    if is_mapping(&input.resource) {
-        let change = move |tags: &mut Vec<(String, String)>| tags.retain(|(key, _)| !input.tag_keys.contains(key));
-        return Ok(functions.mappings.change_tags(&input.resource, change).await?);
-    }
-    let named = Named::parse(&ctx, &input.resource, None)?;
-    functions
-        .store()
-        .write(move |tx| change(tx, &named, |shared| shared.tags.retain(|(key, _)| !input.tag_keys.contains(key))))
-        .await
+    let gone = input.tag_keys;
+    change(&functions, &ctx, &input.resource, move |tags| tags.retain(|(key, _)| !gone.contains(key))).await
 }
 
 /// What ListTags takes.
@@ -90,7 +136,7 @@ pub(crate) struct ListTagsInput {
     pub(crate) resource: String,
 }
 
-/// A function's tags.
+/// A resource's tags.
 #[derive(Shape)]
 pub(crate) struct ListTagsOutput {
     tags: Option<BTreeMap<String, String>>,
@@ -101,10 +147,16 @@ pub(crate) async fn list_tags(
     ctx: Ctx,
     input: ListTagsInput,
 ) -> Result<ListTagsOutput, FunctionError> {
-    if is_mapping(&input.resource) {
-        return Ok(ListTagsOutput { tags: Some(functions.mappings.tags(&input.resource)?.into_iter().collect()) });
-    }
-    let function = functions.named(&ctx, &input.resource, None)?;
-    let shared = functions.shared(&function)?;
-    Ok(ListTagsOutput { tags: Some(shared.tags.into_iter().collect()) })
+    let tags = match Tagged::parse(&ctx, &input.resource)? {
+        Tagged::Mapping => functions.mappings.tags(&input.resource)?,
+        Tagged::Function(named) => {
+            functions.find(&named)?;
+            functions.shared(&named)?.tags
+        }
+        Tagged::CodeSigning(key) => {
+            let config = functions.store().read(|tx| tx.get(&CODE_SIGNING, &key))?;
+            config.ok_or_else(|| code_signing::not_found(&input.resource))?.tags
+        }
+    };
+    Ok(ListTagsOutput { tags: Some(tags.into_iter().collect()) })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pilvi_bus::Ctx;
 use pilvi_model::Shape;
 use pilvi_store::{Range, WriteTx, blobs};
+use uuid::Uuid;
 
 use super::shapes::FunctionConfiguration;
 use crate::core::{Functions, find};
@@ -20,27 +21,28 @@ pub(crate) fn publish(
     description: Option<&str>,
 ) -> Result<Function, FunctionError> {
     let number = shared.next.max(1);
-    let before = (latest.account.as_str(), latest.region.as_str(), latest.name.as_str(), (number - 1).to_string());
-    if let Some(last) = tx.get(&FUNCTIONS, &(before.0, before.1, before.2, before.3.as_str()))?
-        && is_same(&last, latest)
+    if let Some(last) = tx.get(&FUNCTIONS, &latest.named().key_at(&(number - 1).to_string()))?
+        && last.build == latest.build
     {
         return Ok(last);
     }
     let mut version = latest.clone();
     version.version = number.to_string();
-    version.revision = uuid::Uuid::new_v4().to_string();
+    version.touch();
+    // A version of a function that is still being made is on its way as long as the function.
+    version.transition = latest.transition.clone();
+    if let Some(transition) = &mut version.transition {
+        transition.revision = Uuid::new_v4().to_string();
+    }
     if let Some(text) = description {
         version.description = text.to_owned();
     }
     tx.put(&FUNCTIONS, &version.key(), &version)?;
-    blobs::retain(tx, &version.code.blob)?;
+    for blob in version.blobs() {
+        blobs::retain(tx, blob)?;
+    }
     shared.next = number + 1;
     Ok(version)
-}
-
-/// Lambda publishes no version where neither code nor configuration have changed since the last one.
-fn is_same(version: &Function, latest: &Function) -> bool {
-    version.modified == latest.modified && version.code == latest.code
 }
 
 /// What PublishVersion takes.
@@ -57,31 +59,36 @@ pub(crate) async fn publish_version(
     ctx: Ctx,
     input: PublishVersionInput,
 ) -> Result<FunctionConfiguration, FunctionError> {
-    let named = Named { qualifier: None, ..Named::parse(&ctx, &input.function_name, None)? };
+    let named = Named::parse(&ctx, &input.function_name, None)?.unqualified();
     let version = functions
         .store()
         .write(move |tx| {
-            let latest = find(tx, &named)?;
-            if input.revision_id.as_ref().is_some_and(|revision| *revision != latest.revision) {
+            let mut latest = find(tx, &named)?;
+            if input.revision_id.as_ref().is_some_and(|revision| !latest.is_revision(revision)) {
                 return Err(FunctionError::Revision);
             }
             if let Some(sha256) = &input.code_sha256
-                && *sha256 != latest.code.sha256
+                && *sha256 != latest.code_sha256()
             {
                 return Err(FunctionError::Invalid(format!(
                     "CodeSHA256 ({sha256}) is different from current CodeSHA256 in $LATEST ({}). Please try again with the \
                      CodeSHA256 in $LATEST.",
-                    latest.code.sha256
+                    latest.code_sha256()
                 )));
             }
-            let key = (named.account.as_str(), named.region.as_str(), named.name.as_str());
-            let mut shared = tx.get(&SHARED, &key)?.unwrap_or_default();
+            let mut shared = tx.get(&SHARED, &named.key())?.unwrap_or_default();
+            let number = shared.next;
+            latest.settle();
             let version = publish(tx, &latest, &mut shared, input.description.as_deref())?;
-            tx.put(&SHARED, &key, &shared)?;
+            if shared.next != number {
+                latest.touch();
+                tx.put(&FUNCTIONS, &latest.key(), &latest)?;
+                tx.put(&SHARED, &named.key(), &shared)?;
+            }
             Ok(version)
         })
         .await?;
-    Ok(FunctionConfiguration::new(&version, false, |arn| functions.layer_size(arn)))
+    Ok(FunctionConfiguration::new(&version, version.version_arn(), functions.platform.clock.now_ms()))
 }
 
 /// What ListVersionsByFunction takes.
@@ -104,10 +111,10 @@ pub(crate) async fn list_versions_by_function(
     ctx: Ctx,
     input: ListVersionsByFunctionInput,
 ) -> Result<ListVersionsByFunctionOutput, FunctionError> {
-    let named = Named { qualifier: None, ..Named::parse(&ctx, &input.function_name, None)? };
+    let named = Named::parse(&ctx, &input.function_name, None)?.unqualified();
     let mut versions = functions.store().read(|tx| {
         find(tx, &named)?;
-        let range = Range::prefix(&(named.account.as_str(), named.region.as_str(), named.name.as_str()));
+        let range = Range::prefix(&named.key());
         tx.range(&FUNCTIONS, range).map(|entry| Ok(entry?.1)).collect::<Result<Vec<Function>, FunctionError>>()
     })?;
     // $LATEST first, then by number.
@@ -118,7 +125,10 @@ pub(crate) async fn list_versions_by_function(
         .iter()
         .skip(start)
         .take(most)
-        .map(|function| FunctionConfiguration::new(function, true, |arn| functions.layer_size(arn)))
+        .map(|function| {
+            let arn = format!("{}:{}", function.arn(), function.version);
+            FunctionConfiguration::listed(function, arn, functions.platform.clock.now_ms())
+        })
         .collect();
     let next = start + page.len();
     Ok(ListVersionsByFunctionOutput {
