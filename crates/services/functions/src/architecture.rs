@@ -19,9 +19,9 @@ pub(crate) fn check(function: &Function, code: &Path) -> Result<(), FunctionErro
     let own = MACHINES.iter().find(|(_, rust, _)| *rust == std::env::consts::ARCH);
     let theirs = MACHINES.iter().find(|(_, _, bytes)| *bytes == machine).map_or("another machine", |(name, ..)| *name);
     match own {
-        Some((own, _, bytes)) if *bytes != machine => {
-            Err(FunctionError::Runtime(format!("{name} is an executable for {theirs}; this machine runs those for {own}.")))
-        }
+        Some((own, _, bytes)) if *bytes != machine => Err(FunctionError::Runtime(format!(
+            "{name} is an executable for {theirs}; this machine runs those for {own}."
+        ))),
         _ => Ok(()),
     }
 }

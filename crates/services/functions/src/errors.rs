@@ -70,7 +70,9 @@ impl From<FunctionError> for ApiError {
             FunctionError::Conflict(_) => ApiError::new("ResourceConflictException", 409, text),
             FunctionError::Invalid(_) => ApiError::new("InvalidParameterValueException", 400, text),
             FunctionError::Bare(code, status, _) => ApiError::new(code, status, text),
-            FunctionError::Revision | FunctionError::LayerRevision => ApiError::new("PreconditionFailedException", 412, text),
+            FunctionError::Revision | FunctionError::LayerRevision => {
+                ApiError::new("PreconditionFailedException", 412, text)
+            }
             FunctionError::RequestContent(_) => ApiError::new("InvalidRequestContentException", 400, text),
             FunctionError::TooLarge(_) => ApiError::new("RequestTooLargeException", 413, text),
             FunctionError::Throttled(reason) => {

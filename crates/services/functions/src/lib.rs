@@ -4,6 +4,7 @@
 //! invocation, `queued` are those that nobody waits for, `mappings` feed functions from queues; `lambda` has a file for each
 //! family of operations.
 
+mod architecture;
 mod calls;
 mod code;
 mod core;
@@ -36,8 +37,9 @@ pub use errors::FunctionError;
 
 use facts::Facts;
 use lambda::{
-    concurrency, create_function, delete_function, get_function, invoke, invoke_config, layers, list_functions,
-    permissions, tags, update_function, versions,
+    aliases, code_signing, concurrency, create_function, delete_function, get_function, invoke, invoke_config,
+    invoke_stream, layer_permissions, layers, list_functions, permissions, provisioned, settings, tags,
+    update_function, urls, versions,
 };
 use names::Named;
 
@@ -69,6 +71,11 @@ fn on_layer<I: 'static>(action: &'static str, name: fn(&I) -> &str) -> Access<I>
     })
 }
 
+/// An action on the resource whose ARN the input has.
+fn named<I: 'static>(action: &'static str, arn: fn(&I) -> &str) -> Access<I> {
+    Access::to(move |input: &I, _| vec![AccessRequest::new(action, arn(input).to_owned())])
+}
+
 struct Policies(Arc<Functions>);
 
 #[async_trait]
@@ -94,7 +101,6 @@ pub async fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result
         .operation("CreateFunction", create_function::create_function, on("lambda:CreateFunction", |input| &input.function_name))
         .operation("GetFunction", get_function::get_function, qualified("lambda:GetFunction", |input| &input.function_name, |input| input.qualifier.as_deref()))
         .operation("GetFunctionConfiguration", get_function::get_function_configuration, qualified("lambda:GetFunctionConfiguration", |input| &input.function_name, |input| input.qualifier.as_deref()))
-        .operation("GetFunctionCodeSigningConfig", get_function::get_function_code_signing_config, on("lambda:GetFunctionCodeSigningConfig", |input| &input.function_name))
         .operation("ListFunctions", list_functions::list_functions, Access::any("lambda:ListFunctions"))
         .operation("UpdateFunctionCode", update_function::update_function_code, on("lambda:UpdateFunctionCode", |input| &input.function_name))
         .operation("UpdateFunctionConfiguration", update_function::update_function_configuration, on("lambda:UpdateFunctionConfiguration", |input| &input.function_name))
@@ -121,7 +127,40 @@ pub async fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result
         .operation("GetLayerVersionByArn", layers::get_layer_version_by_arn, on_layer("lambda:GetLayerVersion", |input| &input.arn))
         .operation("DeleteLayerVersion", layers::delete_layer_version, on_layer("lambda:DeleteLayerVersion", |input| &input.layer_name))
         .operation("ListLayerVersions", layers::list_layer_versions, on_layer("lambda:ListLayerVersions", |input| &input.layer_name))
-        .operation("ListLayers", layers::list_layers, Access::any("lambda:ListLayers"));
+        .operation("ListLayers", layers::list_layers, Access::any("lambda:ListLayers"))
+        .operation("InvokeAsync", invoke::invoke_async, on("lambda:InvokeFunction", |input| &input.function_name))
+        .operation("InvokeWithResponseStream", invoke_stream::invoke_with_response_stream, qualified("lambda:InvokeFunction", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("CreateAlias", aliases::create_alias, on("lambda:CreateAlias", |input| &input.function_name))
+        .operation("GetAlias", aliases::get_alias, on("lambda:GetAlias", |input| &input.function_name))
+        .operation("UpdateAlias", aliases::update_alias, on("lambda:UpdateAlias", |input| &input.function_name))
+        .operation("DeleteAlias", aliases::delete_alias, on("lambda:DeleteAlias", |input| &input.function_name))
+        .operation("ListAliases", aliases::list_aliases, on("lambda:ListAliases", |input| &input.function_name))
+        .operation("PutProvisionedConcurrencyConfig", provisioned::put, qualified("lambda:PutProvisionedConcurrencyConfig", |input| &input.function_name, |input| Some(input.qualifier.as_str())))
+        .operation("GetProvisionedConcurrencyConfig", provisioned::get, qualified("lambda:GetProvisionedConcurrencyConfig", |input| &input.function_name, |input| Some(input.qualifier.as_str())))
+        .operation("DeleteProvisionedConcurrencyConfig", provisioned::delete, qualified("lambda:DeleteProvisionedConcurrencyConfig", |input| &input.function_name, |input| Some(input.qualifier.as_str())))
+        .operation("ListProvisionedConcurrencyConfigs", provisioned::list, on("lambda:ListProvisionedConcurrencyConfigs", |input| &input.function_name))
+        .operation("CreateFunctionUrlConfig", urls::create, qualified("lambda:CreateFunctionUrlConfig", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("GetFunctionUrlConfig", urls::get, qualified("lambda:GetFunctionUrlConfig", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("UpdateFunctionUrlConfig", urls::update, qualified("lambda:UpdateFunctionUrlConfig", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("DeleteFunctionUrlConfig", urls::delete, qualified("lambda:DeleteFunctionUrlConfig", |input| &input.function_name, |input| input.qualifier.as_deref()))
+        .operation("ListFunctionUrlConfigs", urls::list, on("lambda:ListFunctionUrlConfigs", |input| &input.function_name))
+        .operation("ListFunctionEventInvokeConfigs", invoke_config::list, on("lambda:ListFunctionEventInvokeConfigs", |input| &input.function_name))
+        .operation("CreateCodeSigningConfig", code_signing::create, Access::any("lambda:CreateCodeSigningConfig"))
+        .operation("GetCodeSigningConfig", code_signing::get, named("lambda:GetCodeSigningConfig", |input| &input.code_signing_config_arn))
+        .operation("UpdateCodeSigningConfig", code_signing::update, named("lambda:UpdateCodeSigningConfig", |input| &input.code_signing_config_arn))
+        .operation("DeleteCodeSigningConfig", code_signing::delete, named("lambda:DeleteCodeSigningConfig", |input| &input.code_signing_config_arn))
+        .operation("ListCodeSigningConfigs", code_signing::list, Access::any("lambda:ListCodeSigningConfigs"))
+        .operation("ListFunctionsByCodeSigningConfig", code_signing::list_functions, named("lambda:ListFunctionsByCodeSigningConfig", |input| &input.code_signing_config_arn))
+        .operation("PutFunctionCodeSigningConfig", code_signing::put_for_function, on("lambda:PutFunctionCodeSigningConfig", |input| &input.function_name))
+        .operation("GetFunctionCodeSigningConfig", code_signing::get_for_function, on("lambda:GetFunctionCodeSigningConfig", |input| &input.function_name))
+        .operation("DeleteFunctionCodeSigningConfig", code_signing::delete_for_function, on("lambda:DeleteFunctionCodeSigningConfig", |input| &input.function_name))
+        .operation("AddLayerVersionPermission", layer_permissions::add, on_layer("lambda:AddLayerVersionPermission", |input| &input.layer_name))
+        .operation("RemoveLayerVersionPermission", layer_permissions::remove, on_layer("lambda:RemoveLayerVersionPermission", |input| &input.layer_name))
+        .operation("GetLayerVersionPolicy", layer_permissions::get, on_layer("lambda:GetLayerVersionPolicy", |input| &input.layer_name))
+        .operation("PutRuntimeManagementConfig", settings::put_runtime_management, on("lambda:PutRuntimeManagementConfig", |input| &input.function_name))
+        .operation("PutFunctionRecursionConfig", settings::put_recursion, on("lambda:PutFunctionRecursionConfig", |input| &input.function_name))
+        .operation("GetRuntimeManagementConfig", settings::get_runtime_management, on("lambda:GetRuntimeManagementConfig", |input| &input.function_name))
+        .operation("GetFunctionRecursionConfig", settings::get_recursion, on("lambda:GetFunctionRecursionConfig", |input| &input.function_name));
     let service = mappings::operations::add(manifest, |functions| &functions.mappings)
         .background(|functions: Arc<Functions>, shutdown| functions.mappings.clone().run(shutdown))
         .background(|functions: Arc<Functions>, shutdown| async move {

@@ -58,10 +58,7 @@ pub(crate) enum Package {
     /// Unpacked and run.
     Zip(Code),
     /// Kept as a record.
-    Image {
-        uri: String,
-        config: Option<ImageConfig>,
-    },
+    Image { uri: String, config: Option<ImageConfig> },
 }
 
 /// A layer version that a function uses; its code is the function's too, since the version may be deleted.

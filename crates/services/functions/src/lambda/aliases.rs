@@ -131,8 +131,7 @@ pub(crate) struct AliasInput {
 }
 
 fn get(tx: &ReadTx<'_>, named: &Named, name: &str) -> Result<Alias, FunctionError> {
-    let missing =
-        || FunctionError::Missing(format!("Cannot find alias arn: {}:{name}", named.unqualified_arn()));
+    let missing = || FunctionError::Missing(format!("Cannot find alias arn: {}:{name}", named.unqualified_arn()));
     tx.get(&ALIASES, &named.key_at(name))?.ok_or_else(missing)
 }
 
@@ -187,11 +186,7 @@ pub(crate) async fn update_alias(
         .await
 }
 
-pub(crate) async fn delete_alias(
-    functions: Arc<Functions>,
-    ctx: Ctx,
-    input: AliasInput,
-) -> Result<(), FunctionError> {
+pub(crate) async fn delete_alias(functions: Arc<Functions>, ctx: Ctx, input: AliasInput) -> Result<(), FunctionError> {
     let named = Named::parse(&ctx, &input.function_name, None)?.unqualified();
     functions
         .store()

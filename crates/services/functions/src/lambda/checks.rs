@@ -40,17 +40,8 @@ const LAYER_RUNTIMES: &str = "ruby3.5, ruby2.6, dotnetcore1.0, python3.7, nodejs
                               nodejs26.x, python3.13, python3.14, nodejs16.x, python3.15, provided.al2, nodejs4.3-edge, \
                               nodejs18.x, ruby3.2, python3.4, ruby3.3, ruby3.4, ruby2.5, python3.6, python2.7";
 /// "Improving startup performance with Lambda SnapStart": runtimes.
-const SNAPPING: [&str; 9] = [
-    "java11",
-    "java17",
-    "java21",
-    "java25",
-    "python3.12",
-    "python3.13",
-    "python3.14",
-    "dotnet8",
-    "dotnet10",
-];
+const SNAPPING: [&str; 9] =
+    ["java11", "java17", "java21", "java25", "python3.12", "python3.13", "python3.14", "dotnet8", "dotnet10"];
 /// Variables that the runtime sets itself ("Defined runtime environment variables").
 const RESERVED: [&str; 16] = [
     "_HANDLER",
@@ -143,7 +134,8 @@ pub(crate) fn snap_start(config: &SnapStart, runtime: &str) -> Result<(), Functi
 pub(crate) fn logging(config: &LoggingConfig) -> Result<(), FunctionError> {
     let is_text = config.log_format.as_deref().unwrap_or("Text") == "Text";
     if is_text && (config.application_log_level.is_some() || config.system_log_level.is_some()) {
-        let text = "To set a log level, your log format must be JSON. Please update your log format to JSON and try again.";
+        let text =
+            "To set a log level, your log format must be JSON. Please update your log format to JSON and try again.";
         return Err(invalid(text));
     }
     Ok(())

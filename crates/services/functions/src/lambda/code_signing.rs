@@ -125,11 +125,7 @@ pub(crate) struct ArnInput {
     pub(crate) code_signing_config_arn: String,
 }
 
-pub(crate) async fn get(
-    functions: Arc<Functions>,
-    ctx: Ctx,
-    input: ArnInput,
-) -> Result<ConfigOutput, FunctionError> {
+pub(crate) async fn get(functions: Arc<Functions>, ctx: Ctx, input: ArnInput) -> Result<ConfigOutput, FunctionError> {
     let (_, config) = functions.store().read(|tx| find_config(tx, &input.code_signing_config_arn))?;
     Ok(ConfigOutput { code_signing_config: CodeSigningConfig::of(&ctx, &config) })
 }
@@ -213,17 +209,12 @@ pub(crate) struct ListOutput {
     code_signing_configs: Option<Vec<CodeSigningConfig>>,
 }
 
-pub(crate) async fn list(
-    functions: Arc<Functions>,
-    ctx: Ctx,
-    input: ListInput,
-) -> Result<ListOutput, FunctionError> {
+pub(crate) async fn list(functions: Arc<Functions>, ctx: Ctx, input: ListInput) -> Result<ListOutput, FunctionError> {
     let all = functions.store().read(|tx| {
         let entries = tx.range(&CODE_SIGNING, Range::prefix(&(ctx.account.as_str(), ctx.region.as_str())));
         entries.map(|entry| Ok(entry?.1)).collect::<Result<Vec<CodeSigning>, FunctionError>>()
     })?;
-    let (page, next_marker) =
-        page(all, input.marker.as_deref(), input.max_items, 10_000, |config| config.id.clone());
+    let (page, next_marker) = page(all, input.marker.as_deref(), input.max_items, 10_000, |config| config.id.clone());
     let configs = page.iter().map(|config| CodeSigningConfig::of(&ctx, config)).collect();
     Ok(ListOutput { next_marker, code_signing_configs: Some(configs) })
 }

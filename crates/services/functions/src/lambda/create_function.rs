@@ -90,7 +90,8 @@ fn check(ctx: &Ctx, named: &Named, input: &CreateFunctionInput) -> Result<(), Fu
         (false, None, _) => Err(FunctionError::Invalid("Runtime is mandatory for Zip packages".to_owned())),
         (false, _, None) => Err(FunctionError::Invalid("Handler is mandatory for Zip packages".to_owned())),
         (true, Some(_), _) | (true, _, Some(_)) => {
-            let text = "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
+            let text =
+                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
             Err(FunctionError::Invalid(text.to_owned()))
         }
         _ => Ok(()),
@@ -177,7 +178,8 @@ async fn store(
                 return Err(FunctionError::Conflict(format!("Function already exist: {}", named.name)));
             }
             if let Some(arn) = &shared.code_signing
-                && super::code_signing::key_of(arn).map(|key| tx.contains(&CODE_SIGNING, &key)).transpose()? != Some(true)
+                && super::code_signing::key_of(arn).map(|key| tx.contains(&CODE_SIGNING, &key)).transpose()?
+                    != Some(true)
             {
                 return Err(super::code_signing::not_found_for_function(arn));
             }

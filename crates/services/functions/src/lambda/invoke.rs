@@ -13,8 +13,8 @@ use pilvi_model::Shape;
 use crate::core::Functions;
 use crate::errors::FunctionError;
 use crate::names::Named;
-use crate::state::LATEST;
 use crate::run::{MOST_ASYNCHRONOUS, MOST_SYNCHRONOUS, Run, checked};
+use crate::state::LATEST;
 
 /// What Invoke takes.
 #[derive(Shape)]

@@ -182,9 +182,7 @@ pub(crate) async fn delete(functions: Arc<Functions>, ctx: Ctx, input: FunctionI
     let named = Named::parse(&ctx, &input.function_name, input.qualifier.as_deref())?;
     functions
         .store()
-        .write(move |tx| {
-            if tx.delete(&INVOKE_CONFIGS, &config_key(&named))? { Ok(()) } else { Err(missing(&named)) }
-        })
+        .write(move |tx| if tx.delete(&INVOKE_CONFIGS, &config_key(&named))? { Ok(()) } else { Err(missing(&named)) })
         .await
 }
 

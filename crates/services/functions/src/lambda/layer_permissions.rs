@@ -92,10 +92,7 @@ pub(crate) async fn add(
             policy.statements.push((input.statement_id.clone(), statement.clone()));
             policy.revision = Uuid::new_v4().to_string();
             tx.put(&LAYER_POLICIES, &key, &policy)?;
-            Ok(AddLayerPermissionOutput {
-                statement: Some(statement.to_string()),
-                revision_id: Some(policy.revision),
-            })
+            Ok(AddLayerPermissionOutput { statement: Some(statement.to_string()), revision_id: Some(policy.revision) })
         })
         .await
 }

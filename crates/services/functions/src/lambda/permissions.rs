@@ -48,9 +48,9 @@ fn policy_key(named: &Named) -> VersionKey {
 /// Whom a permission is for, in the form in which Lambda keeps it.
 fn principal(text: &str, region: &str) -> Result<Value, FunctionError> {
     let is_account = text.len() == 12 && text.bytes().all(|digit| digit.is_ascii_digit());
-    let is_service = ["amazonaws.com", "amazonaws.com.cn", "amazon.com"].iter().any(|ending| {
-        text.strip_suffix(ending).is_some_and(|name| name.ends_with('.') && !name.contains(':'))
-    });
+    let is_service = ["amazonaws.com", "amazonaws.com.cn", "amazon.com"]
+        .iter()
+        .any(|ending| text.strip_suffix(ending).is_some_and(|name| name.ends_with('.') && !name.contains(':')));
     if text == "*" {
         Ok(json!("*"))
     } else if is_account {

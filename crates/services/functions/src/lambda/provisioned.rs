@@ -76,7 +76,8 @@ fn missing() -> FunctionError {
 fn check_conflicts(tx: &ReadTx<'_>, named: &Named, qualifier: &str) -> Result<(), FunctionError> {
     if let Some(alias) = alias(tx, named)? {
         if tx.contains(&PROVISIONED, &named.key_at(&alias.version))? {
-            let text = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version";
+            let text =
+                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version";
             return Err(FunctionError::Conflict(text.to_owned()));
         }
         return Ok(());
@@ -94,8 +95,7 @@ fn check_conflicts(tx: &ReadTx<'_>, named: &Named, qualifier: &str) -> Result<()
 fn check_room(tx: &ReadTx<'_>, named: &Named, number: i64) -> Result<(), FunctionError> {
     if let Some(reserved) = tx.get(&SHARED, &named.key())?.and_then(|shared| shared.reserved_concurrency) {
         if number > reserved {
-            let text =
-                "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function";
+            let text = "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function";
             return Err(FunctionError::Invalid(text.to_owned()));
         }
         return Ok(());
@@ -150,11 +150,7 @@ pub(crate) async fn get(
     Ok(ProvisionedOutput::of(&config, functions.platform.clock.now_ms()))
 }
 
-pub(crate) async fn delete(
-    functions: Arc<Functions>,
-    ctx: Ctx,
-    input: ProvisionedInput,
-) -> Result<(), FunctionError> {
+pub(crate) async fn delete(functions: Arc<Functions>, ctx: Ctx, input: ProvisionedInput) -> Result<(), FunctionError> {
     let (named, qualifier) = target(&ctx, &input.function_name, &input.qualifier, UNPUBLISHED)?;
     functions
         .store()

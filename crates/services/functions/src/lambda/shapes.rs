@@ -255,9 +255,7 @@ impl FunctionConfiguration {
             runtime_version_config: image
                 .is_none()
                 .then(|| RuntimeVersionConfig { runtime_version_arn: Some(runtime_version_arn(function)) }),
-            image_config_response: image
-                .flatten()
-                .map(|config| ImageConfigResponse { image_config: Some(config) }),
+            image_config_response: image.flatten().map(|config| ImageConfigResponse { image_config: Some(config) }),
             logging_config: Some(function.logging_shown()),
         }
     }

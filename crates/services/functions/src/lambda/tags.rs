@@ -80,9 +80,7 @@ async fn change(
 ) -> Result<(), FunctionError> {
     match Tagged::parse(ctx, arn)? {
         Tagged::Mapping => Ok(functions.mappings.change_tags(arn, change).await?),
-        Tagged::Function(named) => {
-            functions.store().write(move |tx| change_function(tx, &named, &change)).await
-        }
+        Tagged::Function(named) => functions.store().write(move |tx| change_function(tx, &named, &change)).await,
         Tagged::CodeSigning(key) => {
             let arn = arn.to_owned();
             functions
