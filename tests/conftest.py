@@ -4,8 +4,11 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
+import urllib.error
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -82,6 +85,14 @@ class Cloud:
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout
 
+    def get(self, path):
+        """The status and text of an unsigned GET."""
+        try:
+            with urllib.request.urlopen(self.url + path) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
     def kill(self):
         self.process.kill()
         self.process.wait()
@@ -154,6 +165,63 @@ def own_cloud(tmp_path):
     yield cloud
     if cloud.process.poll() is None:
         cloud.stop()
+
+
+class Terraform:
+    """Terraform on a folder of .tf files, against a cloud."""
+
+    def __init__(self, program, cloud, source, folder, variables):
+        self.program, self.cloud, self.folder, self.variables = program, cloud, folder, variables
+        shutil.copytree(source, folder)
+        self.settings = folder / "terraform.rc"
+        self.settings.write_text(
+            'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' % os.environ["TF_PLUGIN_DIR"]
+        )
+        self("init")
+
+    def __call__(self, command, *arguments, codes=(0,), **variables):
+        """Runs a command with the variables given here and at the start; the exit code has to be one of `codes`."""
+        settings = []
+        if command in ("apply", "plan", "destroy", "import"):
+            for name, value in {**self.variables, **variables}.items():
+                settings += ["-var", f"{name}={value}"]
+        if command in ("apply", "destroy"):
+            settings += ["-auto-approve"]
+        plain = [] if command in ("state", "output") else ["-no-color"]
+        done = subprocess.run(
+            [self.program, f"-chdir={self.folder}", command, *plain, *settings, *arguments],
+            env=dict(self.cloud.environment(), TF_CLI_CONFIG_FILE=str(self.settings)),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode in codes, f"{command} {arguments}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def plans_nothing(self, **variables):
+        """Whether a plan finds nothing to do; what it finds is the failure's text."""
+        self("plan", "-detailed-exitcode", **variables)
+
+    def output(self):
+        """The outputs, by name."""
+        return {name: output["value"] for name, output in json.loads(self("output", "-json")).items()}
+
+    def forget_and_import(self, address, identity, **variables):
+        """Takes a resource out of the state and imports it again."""
+        self("state", "rm", address)
+        self("import", address, identity, **variables)
+
+
+@pytest.fixture
+def terraform(own_cloud, tmp_path):
+    """Makes a `Terraform` of a folder, in a cloud of the test's own."""
+    program = os.environ.get("PILVI_TERRAFORM")
+    if not program:
+        pytest.skip("terraform is not installed")
+
+    def make(source, **variables):
+        return Terraform(program, own_cloud, source, tmp_path / "terraform", variables)
+
+    return make
 
 
 @pytest.fixture

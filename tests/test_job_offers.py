@@ -1,40 +1,13 @@
 """The job offers example, deployed by Terraform as its README says."""
 
 import json
-import os
-import shutil
 import subprocess
 import urllib.error
 import urllib.request
 
-import pytest
 from conftest import ROOT, until
 
 EXAMPLE = ROOT / "examples" / "job-offers"
-
-
-@pytest.fixture
-def terraform(own_cloud, tmp_path):
-    program = os.environ.get("PILVI_TERRAFORM")
-    if not program:
-        pytest.skip("terraform is not installed")
-    folder = tmp_path / "terraform"
-    shutil.copytree(EXAMPLE / "terraform", folder)
-    subprocess.run([str(EXAMPLE / "package.sh"), str(tmp_path / "target")], check=True)
-    settings = tmp_path / "terraform.rc"
-    settings.write_text(
-        'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' % os.environ["TF_PLUGIN_DIR"]
-    )
-
-    def run(*arguments, codes=(0,)):
-        environment = dict(own_cloud.environment(), TF_CLI_CONFIG_FILE=str(settings))
-        command = [program, f"-chdir={folder}", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert done.returncode in codes, f"{arguments}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    run("init", "-no-color")
-    return run
 
 
 def get(url, method="GET", body=None):
@@ -46,19 +19,22 @@ def get(url, method="GET", body=None):
         return error.code, json.loads(error.read())
 
 
-def test_the_whole_application(own_cloud, terraform):
+def test_the_whole_application(own_cloud, terraform, tmp_path):
     cloud = own_cloud
-    terraform("apply", "-auto-approve", "-no-color")
-    terraform("plan", "-detailed-exitcode", "-no-color")
+    packages = tmp_path / "packages"
+    subprocess.run([str(EXAMPLE / "package.sh"), str(packages)], check=True)
+    terraform = terraform(EXAMPLE / "terraform", packages=packages)
+    terraform("apply")
+    terraform.plans_nothing()
 
     # A CSV becomes messages, messages become items.
-    output = json.loads(terraform("output", "-json"))
-    cloud.client("s3").upload_file(str(EXAMPLE / "jobs.csv"), output["bucket"]["value"], "job_offers/jobs.csv")
+    output = terraform.output()
+    cloud.client("s3").upload_file(str(EXAMPLE / "jobs.csv"), output["bucket"], "job_offers/jobs.csv")
     tables = cloud.client("dynamodb")
     until(lambda: tables.scan(TableName="job-table", Select="COUNT")["Count"] == 300, seconds=120)
 
     # The API serves them.
-    api = output["local_url"]["value"].split("//")[1].split(".")[0]
+    api = output["local_url"].split("//")[1].split(".")[0]
     base = f"{cloud.url}/_aws/execute-api/{api}/dev/v1/jobs"
     status, jobs = get(base)
     assert status == 200 and len(jobs) == 300
@@ -77,13 +53,13 @@ def test_the_whole_application(own_cloud, terraform):
     functions = cloud.client("lambda")
     functions.remove_permission(FunctionName="job_api_lambda", StatementId="AllowExecutionFromAPIGateway")
     assert get(base) == (500, {"message": "Internal Server Error"})
-    terraform("apply", "-auto-approve", "-no-color")
+    terraform("apply")
     assert get(base)[0] == 200
 
     # A change is planned, made, and then there is none.
-    terraform("apply", "-auto-approve", "-no-color", "-var", "memory_size=256")
+    terraform("apply", memory_size=256)
     assert functions.get_function(FunctionName="s3_to_sqs_lambda")["Configuration"]["MemorySize"] == 256
-    terraform("plan", "-detailed-exitcode", "-no-color", "-var", "memory_size=256")
+    terraform.plans_nothing(memory_size=256)
 
     # What is forgotten is imported again.
     for address, identity in [
@@ -92,11 +68,10 @@ def test_the_whole_application(own_cloud, terraform):
         ("aws_dynamodb_table.job-table", "job-table"),
         ("aws_cloudwatch_log_group.api_gw", "/aws/api_gw/job_api_gw"),
     ]:
-        terraform("state", "rm", address)
-        terraform("import", "-no-color", "-var", "memory_size=256", address, identity)
-    terraform("plan", "-detailed-exitcode", "-no-color", "-var", "memory_size=256")
+        terraform.forget_and_import(address, identity, memory_size=256)
+    terraform.plans_nothing(memory_size=256)
 
-    terraform("destroy", "-auto-approve", "-no-color")
+    terraform("destroy", memory_size=256)
     assert functions.list_functions()["Functions"] == []
     assert cloud.client("iam").list_roles()["Roles"] == []
     assert cloud.client("s3").list_buckets()["Buckets"] == []

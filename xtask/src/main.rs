@@ -3,6 +3,7 @@
 //! A chore is one module with a `run` and one line in [`CHORES`]; it says each long step before it starts and each
 //! failure in one line.
 
+mod bench;
 mod ci;
 mod coverage;
 mod leaks;
@@ -20,6 +21,12 @@ type Chore = fn(&[&str]) -> Result<()>;
 
 /// Name, arguments, what it does, and the function that does it.
 const CHORES: &[(&str, &str, &str, Chore)] = &[
+    (
+        "bench",
+        "[--write] [--alone] [NAME…]",
+        "measure a release build, beside rivals and references; --write puts the table into docs/benchmarks.md",
+        bench::run_benches,
+    ),
     ("ci", "[STEP…]", "everything that has to pass, in order; or the named steps only", ci::run),
     ("coverage", "[--check]", "write docs/coverage.md from the models and the built operations", coverage::run),
     ("leaks", "", "no tracked file names a place that exists on one machine only", leaks::run),
