@@ -81,12 +81,14 @@ def test_every_kind_of_resource(own_cloud, terraform, tmp_path):
     assert cloud.get(f"/_aws/execute-api/{ids['api']}/other") == (200, "hello 2 2.0 /turn/2")
     assert cloud.get(f"/_aws/execute-api/{ids['api']}/fixed/other") == (200, "hello 2 2.0 /turn/1")
 
-    # What is forgotten can be imported, and is as it was.
-    for address, identity in IMPORTS.items():
-        terraform.forget_and_import(address, identity.format(**ids), turn=2)
-    # What only the provider's own state holds (force_destroy) is not imported, and a policy that is made of the bucket waits for it.
-    plan = terraform("plan", "-detailed-exitcode", codes=(0, 2), turn=2)
-    changed = re.findall(r"# (\S+) (?:will be|must be) (?!read)", plan)
+    # What is forgotten is imported, all in one plan. Only what the provider's own state holds (force_destroy) is not imported,
+    # and a policy that is made of the bucket waits for it.
+    terraform("state", "rm", *IMPORTS)
+    blocks = [f'import {{\n  to = {address}\n  id = "{identity.format(**ids)}"\n}}\n' for address, identity in IMPORTS.items()]
+    (terraform.folder / "imports.tf").write_text("\n".join(blocks))
+    plan = terraform("plan", "-detailed-exitcode", codes=(2,), turn=2)
+    assert f"Plan: {len(IMPORTS)} to import, 0 to add" in plan, plan
+    changed = re.findall(r"# (\S+) (?:will be|must be) (?:created|updated|destroyed|replaced)", plan)
     assert set(changed) <= {"aws_s3_bucket.data", "aws_iam_role_policy.function"}, plan
     terraform("apply", turn=2)
     terraform.plans_nothing(turn=2)

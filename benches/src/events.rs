@@ -121,20 +121,9 @@ async fn object_to_function(report: &mut Report) -> Result<()> {
         until(Duration::from_millis(2), async || {
             let input = json!({"logGroupName": "/aws/lambda/seen", "filterPattern": format!("\"object-{round}\"")});
             let found = aws.json("logs", "1.1", "Logs_20140328.FilterLogEvents", &input).await;
-            let message = found.ok().and_then(|found| {
-                Some(
-                    found
-                        .pointer("/events/0/message")?
-                        .as_str()?
-                        .split("at ")
-                        .nth(1)?
-                        .split(' ')
-                        .next()?
-                        .parse()
-                        .ok()?,
-                )
-            });
-            seen = message;
+            let message = found.ok().and_then(|found| Some(found.pointer("/events/0/message")?.as_str()?.to_owned()));
+            let time = message.as_deref().and_then(|message| message.split("at ").nth(1)?.split(' ').next());
+            seen = time.and_then(|time| time.parse().ok());
             Ok(seen.is_some())
         })
         .await?;
