@@ -141,7 +141,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     services.push(pilvi_timers::service(platform, deliveries.clone())?);
     let objects = pilvi_objects::Objects::new(platform, Arc::new(Outbox(deliveries.clone())));
     bus.wire_objects(Arc::new(pilvi_objects::calls::Calls(objects.clone())));
-    let (apis, gateway) = pilvi_apis::service(platform);
+    let (apis, gateway) = pilvi_apis::service(platform)?;
     services.push(apis);
     bus.wire_services(services.clone());
     Ok(Wired { services, deliveries, fronts: vec![gateway, downloads, certificates], fallback: objects.front() })

@@ -1,10 +1,11 @@
 //! The apis service: Amazon API Gateway, HTTP APIs.
 //!
-//! This is its manifest. `resources` makes, reads, changes and deletes what an API consists of, `gateway` answers the requests
-//! of its clients.
+//! This is its manifest. `kinds` are the kinds of resource that an API consists of, `resources` makes, reads, changes and deletes
+//! them, `gateway` answers the requests of APIs' clients.
 
 mod core;
 mod gateway;
+mod kinds;
 mod resources;
 mod state;
 
@@ -13,28 +14,37 @@ use std::sync::Arc;
 use pilvi_bus::http::HttpFront;
 use pilvi_bus::{Access, AccessRequest, Ctx, Manifest, Platform, RequestContext, Service};
 use pilvi_model::Val;
+use pilvi_store::StoreError;
 
 pub use crate::core::Apis;
 
-use resources::{API, DEPLOYMENT, INTEGRATION, Kind, ROUTE, STAGE};
+use kinds::{API, AUTHORIZER, DEPLOYMENT, DOMAIN, INTEGRATION, Kind, MAPPING, MODEL, ROUTE, STAGE, VPC_LINK};
+
+fn arn(ctx: &RequestContext, path: &str) -> String {
+    format!("arn:{}:apigateway:{}::{path}", pilvi_bus::region::partition(&ctx.region), ctx.region)
+}
 
 /// "Actions, resources, and condition keys for Amazon API Gateway Management": the HTTP method on the resource's path.
 fn access(method: &'static str, kind: &'static Kind, one: bool) -> Access<Val> {
     Access::to(move |input: &Val, ctx: &RequestContext| {
-        let text = |name: &str| input.get(name).and_then(Val::as_str).unwrap_or_default().to_owned();
-        let mut path = "/apis".to_owned();
-        if kind.name == "Api" {
-            if one {
-                path = format!("{path}/{}", text("ApiId"));
-            }
-        } else {
-            path = format!("{path}/{}/{}", text("ApiId"), kind.path);
-            if one {
-                path = format!("{path}/{}", text(kind.id));
-            }
+        let text = |name: &str| input.get(name).and_then(Val::as_str).unwrap_or_default();
+        let mut path = match kind.parent {
+            Some(outer) => format!("/{}/{}/{}", outer.path, text(outer.id), kind.path),
+            None => format!("/{}", kind.path),
+        };
+        if one {
+            path = format!("{path}/{}", text(kind.id));
         }
-        let partition = pilvi_bus::region::partition(&ctx.region);
-        vec![AccessRequest::new(method, format!("arn:{partition}:apigateway:{}::{path}", ctx.region))]
+        vec![AccessRequest::new(method, arn(ctx, &path))]
+    })
+}
+
+/// An action on a part of a stage or route.
+fn part(method: &'static str, kind: &'static Kind, part: &'static str) -> Access<Val> {
+    Access::to(move |input: &Val, ctx: &RequestContext| {
+        let text = |name: &str| input.get(name).and_then(Val::as_str).unwrap_or_default();
+        let path = format!("/apis/{}/{}/{}/{part}", text("ApiId"), kind.path, text(kind.id));
+        vec![AccessRequest::new(method, arn(ctx, &path))]
     })
 }
 
@@ -77,23 +87,39 @@ fn kind(manifest: Manifest<Apis>, names: [&'static str; 5], kind: &'static Kind)
         )
 }
 
+/// The service and its front.
+pub type Parts = (Arc<dyn Service>, Arc<dyn HttpFront>);
+
 /// The service, and the front that answers the requests of APIs' clients.
-pub fn service(platform: &Platform) -> (Arc<dyn Service>, Arc<dyn HttpFront>) {
-    let apis = Apis::new(platform);
-    let front = Arc::new(gateway::front::Gateway(apis.clone()));
-    let manifest = Manifest::new("apigatewayv2", apis);
-    let manifest = kind(manifest, ["CreateApi", "GetApi", "GetApis", "UpdateApi", "DeleteApi"], &API);
-    let manifest = kind(manifest, ["CreateStage", "GetStage", "GetStages", "UpdateStage", "DeleteStage"], &STAGE);
-    let names = ["CreateIntegration", "GetIntegration", "GetIntegrations", "UpdateIntegration", "DeleteIntegration"];
-    let manifest = kind(manifest, names, &INTEGRATION);
-    let manifest = kind(manifest, ["CreateRoute", "GetRoute", "GetRoutes", "UpdateRoute", "DeleteRoute"], &ROUTE);
-    let names = ["CreateDeployment", "GetDeployment", "GetDeployments", "UpdateDeployment", "DeleteDeployment"];
-    let manifest = kind(manifest, names, &DEPLOYMENT);
+///
+/// # Errors
+/// When the store cannot be read.
+#[rustfmt::skip] // a table reads better with a line for each kind
+pub fn service(platform: &Platform) -> Result<Parts, StoreError> {
+    let apis = Apis::new(platform)?;
+    let front = Arc::new(gateway::front::Gateway::new(apis.clone()));
+    let kinds: [([&'static str; 5], &'static Kind); 10] = [
+        (["CreateApi", "GetApi", "GetApis", "UpdateApi", "DeleteApi"], &API),
+        (["CreateStage", "GetStage", "GetStages", "UpdateStage", "DeleteStage"], &STAGE),
+        (["CreateIntegration", "GetIntegration", "GetIntegrations", "UpdateIntegration", "DeleteIntegration"], &INTEGRATION),
+        (["CreateRoute", "GetRoute", "GetRoutes", "UpdateRoute", "DeleteRoute"], &ROUTE),
+        (["CreateDeployment", "GetDeployment", "GetDeployments", "UpdateDeployment", "DeleteDeployment"], &DEPLOYMENT),
+        (["CreateAuthorizer", "GetAuthorizer", "GetAuthorizers", "UpdateAuthorizer", "DeleteAuthorizer"], &AUTHORIZER),
+        (["CreateModel", "GetModel", "GetModels", "UpdateModel", "DeleteModel"], &MODEL),
+        (["CreateDomainName", "GetDomainName", "GetDomainNames", "UpdateDomainName", "DeleteDomainName"], &DOMAIN),
+        (["CreateApiMapping", "GetApiMapping", "GetApiMappings", "UpdateApiMapping", "DeleteApiMapping"], &MAPPING),
+        (["CreateVpcLink", "GetVpcLink", "GetVpcLinks", "UpdateVpcLink", "DeleteVpcLink"], &VPC_LINK),
+    ];
+    let manifest = kinds.into_iter().fold(Manifest::new("apigatewayv2", apis), |all, (names, one)| kind(all, names, one));
     let service = manifest
         .operation("DeleteCorsConfiguration", resources::delete_cors, access("apigateway:DELETE", &API, true))
+        .operation("DeleteAccessLogSettings", resources::delete_access_log_settings, part("apigateway:DELETE", &STAGE, "accesslogsettings"))
+        .operation("DeleteRouteSettings", resources::delete_route_settings, part("apigateway:DELETE", &STAGE, "routesettings"))
+        .operation("DeleteRouteRequestParameter", resources::delete_request_parameter, part("apigateway:DELETE", &ROUTE, "requestparameters"))
+        .operation("ResetAuthorizersCache", resources::reset_authorizers, part("apigateway:DELETE", &STAGE, "cache/authorizers"))
         .operation("TagResource", resources::change_tags, tagging("apigateway:POST"))
         .operation("UntagResource", resources::change_tags, tagging("apigateway:DELETE"))
         .operation("GetTags", resources::get_tags, tagging("apigateway:GET"))
         .into_service();
-    (service, front)
+    Ok((service, front))
 }

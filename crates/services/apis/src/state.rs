@@ -21,11 +21,13 @@ pub(crate) enum Kept {
 /// A resource: its members by the model's names.
 pub(crate) type Record = Vec<(String, Kept)>;
 
-/// (account, region, API, kind, id) → resource. The kind is the resource's name in the model.
+/// (account, region, API or domain, kind, id) → resource. The kind is the resource's name in the model.
 pub(crate) const RESOURCES: Table<(String, String, String, String, String), Record> = Table::new("apis.resource");
 /// API → (account, region): hosts name the API alone.
 pub(crate) const OWNERS: Table<String, (String, String)> = Table::new("apis.owner");
-/// (account, region, API, deployment) → the routes and integrations at that time, with their kinds and ids.
+/// Domain → (account, region): hosts name the domain alone.
+pub(crate) const DOMAINS: Table<String, (String, String)> = Table::new("apis.domain");
+/// (account, region, API, deployment) → the routes, integrations and authorizers at that time, with their kinds and ids.
 pub(crate) const SNAPSHOTS: Table<(String, String, String, String), Vec<Snapped>> = Table::new("apis.snapshot");
 /// A resource of a deployment: its kind, its id, and what was said of it.
 pub(crate) type Snapped = (String, String, Record);
@@ -107,9 +109,20 @@ pub(crate) fn set(record: &mut Record, name: &str, value: Kept) {
 /// A map of texts.
 pub(crate) fn texts(record: &Record, name: &str) -> Vec<(String, String)> {
     match get(record, name) {
-        Some(Kept::Map(entries)) => {
-            entries.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
-        }
+        Some(Kept::Map(map)) => entries(map),
+        _ => Vec::new(),
+    }
+}
+
+/// The entries of a map of texts.
+pub(crate) fn entries(map: &Record) -> Vec<(String, String)> {
+    map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+/// A list of texts.
+pub(crate) fn list(record: &Record, name: &str) -> Vec<String> {
+    match get(record, name) {
+        Some(Kept::List(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
         _ => Vec::new(),
     }
 }

@@ -6,15 +6,7 @@ use pilvi_bus::calls::{AppendLogs, LogLine};
 use pilvi_bus::{Platform, Principal, RequestContext};
 
 use super::event::Call;
-
-/// What is known once the request was answered.
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    pub(crate) length: u64,
-    pub(crate) integration_status: Option<u16>,
-    pub(crate) integration_error: Option<String>,
-    pub(crate) latency_ms: i64,
-}
+use super::front::Answer;
 
 /// `$context.…` variables that a request alone decides ("Customize HTTP API access logs").
 pub(crate) fn request_variable(name: &str, call: &Call<'_>) -> Option<String> {
@@ -33,38 +25,59 @@ pub(crate) fn request_variable(name: &str, call: &Call<'_>) -> Option<String> {
         "requestTimeEpoch" => call.time.as_millisecond().to_string(),
         "routeKey" => call.route_key.to_owned(),
         "stage" => call.stage.to_owned(),
-        _ => return None,
+        "customDomain.basePathMatched" => call.base_path.clone()?,
+        "dataProcessed" => call.body.len().to_string(),
+        _ => return call.identity.variable(name),
     };
     Some(text)
 }
 
-fn variable(name: &str, call: &Call<'_>, answered: &Answered) -> String {
+fn variable(name: &str, call: &Call<'_>, answer: &Answer, latency_ms: i64) -> String {
+    let header = |name: &str| {
+        let value = answer.response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let integrated = answer.integration_status.is_some();
     let known = match name {
-        "status" => Some(answered.status.to_string()),
-        "responseLength" => Some(answered.length.to_string()),
-        "responseLatency" | "integrationLatency" | "integration.latency" => Some(answered.latency_ms.to_string()),
-        "integrationStatus" | "integration.status" | "integration.integrationStatus" => {
-            answered.integration_status.map(|status| status.to_string())
+        "status" => Some(answer.response.status().as_u16().to_string()),
+        "responseLength" => Some(length(answer)),
+        "responseLatency" => Some(latency_ms.to_string()),
+        "integrationLatency" | "integration.latency" => answer.integration_ms.map(|latency| latency.to_string()),
+        "integration.status" => integrated.then(|| answer.response.status().as_u16().to_string()),
+        "integrationStatus" | "integration.integrationStatus" => {
+            answer.integration_status.map(|status| status.to_string())
         }
-        "integrationErrorMessage" | "integration.error" | "error.message" => answered.integration_error.clone(),
+        "integrationErrorMessage" | "integration.error" => answer.error.clone(),
+        "authorizer.error" => answer.authorizer_error.clone(),
+        "error.message" => answer.message.clone(),
+        "error.messageString" => answer.message.as_ref().map(|message| format!("\"{message}\"")),
+        "awsEndpointRequestId" | "integration.requestId" => {
+            header("x-amz-request-id").or_else(|| header("x-amzn-requestid"))
+        }
+        "awsEndpointRequestId2" => header("x-amz-id-2"),
         _ => request_variable(name, call),
     };
     known.unwrap_or_else(|| "-".to_owned())
 }
 
+fn length(answer: &Answer) -> String {
+    use http_body::Body as _;
+    answer.response.body().size_hint().exact().unwrap_or(0).to_string()
+}
+
 /// The line of a request.
-pub(crate) fn line(format: &str, call: &Call<'_>, answered: &Answered) -> String {
+pub(crate) fn line(format: &str, call: &Call<'_>, answer: &Answer, latency_ms: i64) -> String {
     let mut line = String::new();
     let mut rest = format;
     while let Some((before, after)) = rest.split_once("$context.") {
         line.push_str(before);
         let end = after
             .char_indices()
-            .find(|(_, letter)| !letter.is_ascii_alphanumeric() && *letter != '.')
+            .find(|(_, letter)| !letter.is_ascii_alphanumeric() && !matches!(letter, '.' | '_'))
             .map_or(after.len(), |(place, _)| place);
         let (name, left) = after.split_at(end);
         let bare = name.trim_end_matches('.');
-        line.push_str(&variable(bare, call, answered));
+        line.push_str(&variable(bare, call, answer, latency_ms));
         line.push_str(name.get(bare.len()..).unwrap_or_default());
         rest = left;
     }

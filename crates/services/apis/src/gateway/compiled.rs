@@ -2,14 +2,17 @@
 
 use pilvi_store::Store;
 
-use crate::resources::{INTEGRATION, ROUTE, STAGE, all};
-use crate::state::{Kept, OWNERS, Record, SNAPSHOTS, get, text, texts};
+use crate::kinds::{AUTHORIZER, INTEGRATION, Kind, ROUTE, STAGE};
+use crate::resources::all;
+use crate::state::{Kept, OWNERS, Record, SNAPSHOTS, get, list, text, texts};
 
 /// An API.
 pub(crate) struct Compiled {
     pub(crate) account: String,
     pub(crate) region: String,
     pub(crate) cors: Option<Record>,
+    /// Only custom domains lead to it.
+    pub(crate) closed: bool,
     pub(crate) stages: Vec<Stage>,
 }
 
@@ -29,18 +32,46 @@ pub(crate) struct Route {
     method: String,
     segments: Vec<Segment>,
     pub(crate) authorization: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) authorizer: Option<Authorizer>,
     pub(crate) integration: Option<Integration>,
+}
+
+/// Who decides about callers.
+#[derive(Clone)]
+pub(crate) struct Authorizer {
+    pub(crate) id: String,
+    /// The tokens that it accepts; `None` for one that is a function.
+    pub(crate) jwt: Option<Jwt>,
+    pub(crate) function: String,
+    pub(crate) credentials: Option<String>,
+    pub(crate) sources: Vec<String>,
+    pub(crate) format: String,
+    pub(crate) simple: bool,
+    pub(crate) ttl_ms: i64,
+}
+
+/// Whose tokens are accepted, and for whom they have to be.
+#[derive(Clone)]
+pub(crate) struct Jwt {
+    pub(crate) issuer: String,
+    pub(crate) audience: Vec<String>,
 }
 
 /// Where a route leads.
 #[derive(Clone)]
 pub(crate) struct Integration {
     pub(crate) kind: String,
+    /// `SQS-SendMessage` and the like.
+    pub(crate) subtype: Option<String>,
+    pub(crate) credentials: Option<String>,
     pub(crate) uri: String,
     pub(crate) method: Option<String>,
     pub(crate) format: String,
     pub(crate) timeout_ms: u64,
     pub(crate) parameters: Vec<(String, String)>,
+    /// By status.
+    pub(crate) response_parameters: Vec<(String, Vec<(String, String)>)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,30 +88,30 @@ impl Compiled {
             let Some((account, region)) = tx.get(&OWNERS, api)? else { return Ok(None) };
             let key = (account.as_str(), region.as_str(), api, "Api", api);
             let Some(record) = tx.get(&crate::state::RESOURCES, &key)? else { return Ok(None) };
-            let live = (all(tx, &account, &region, api, &ROUTE)?, all(tx, &account, &region, api, &INTEGRATION)?);
             let mut stages = Vec::new();
             for stage in all(tx, &account, &region, api, &STAGE)? {
-                let automatic = get(&stage, "AutoDeploy") == Some(&Kept::Bool(true));
                 let deployment = text(&stage, "DeploymentId").unwrap_or_default();
-                let routes = if automatic {
-                    compile(&live.0, &live.1)
-                } else {
-                    let key = (account.as_str(), region.as_str(), api, deployment);
-                    let kept = tx.get(&SNAPSHOTS, &key)?.unwrap_or_default();
-                    let of = |kind: &str| -> Vec<Record> {
-                        kept.iter().filter(|(name, _, _)| name == kind).map(|(_, _, record)| record.clone()).collect()
-                    };
-                    compile(&of("Route"), &of("Integration"))
+                let key = (account.as_str(), region.as_str(), api, deployment);
+                let kept = tx.get(&SNAPSHOTS, &key)?.unwrap_or_default();
+                let of = |kind: &Kind| -> Vec<Record> {
+                    kept.iter().filter(|(name, _, _)| name == kind.name).map(|(_, _, record)| record.clone()).collect()
                 };
+                let routes = compile(&of(&ROUTE), &of(&INTEGRATION), &of(&AUTHORIZER));
                 stages.push(Stage::new(&stage, routes));
             }
             let cors = match get(&record, "CorsConfiguration") {
                 Some(Kept::Struct(cors)) => Some(cors.clone()),
                 _ => None,
             };
-            Ok::<_, pilvi_bus::ApiError>(Some(Compiled { account, region, cors, stages }))
+            let closed = get(&record, "DisableExecuteApiEndpoint") == Some(&Kept::Bool(true));
+            Ok::<_, pilvi_bus::ApiError>(Some(Compiled { account, region, cors, closed, stages }))
         });
         read.ok().flatten()
+    }
+
+    /// A stage by name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name == name)
     }
 
     /// The stage that a path means, and the path within it.
@@ -117,14 +148,15 @@ impl Stage {
     }
 }
 
-fn compile(routes: &[Record], integrations: &[Record]) -> Vec<Route> {
-    let mut compiled: Vec<Route> = routes.iter().filter_map(|route| Route::new(route, integrations)).collect();
+fn compile(routes: &[Record], integrations: &[Record], authorizers: &[Record]) -> Vec<Route> {
+    let mut compiled: Vec<Route> =
+        routes.iter().filter_map(|route| Route::new(route, integrations, authorizers)).collect();
     compiled.sort_by_key(Route::precedence);
     compiled
 }
 
 impl Route {
-    fn new(record: &Record, integrations: &[Record]) -> Option<Route> {
+    fn new(record: &Record, integrations: &[Record], authorizers: &[Record]) -> Option<Route> {
         let key = text(record, "RouteKey")?.to_owned();
         let (method, path) = key.split_once(' ').unwrap_or(("ANY", ""));
         let segments = if key == "$default" {
@@ -135,9 +167,13 @@ impl Route {
         let target = text(record, "Target").and_then(|target| target.strip_prefix("integrations/"));
         let integration =
             target.and_then(|id| integrations.iter().find(|record| text(record, "IntegrationId") == Some(id)));
+        let authorizer = text(record, "AuthorizerId")
+            .and_then(|id| authorizers.iter().find(|record| text(record, "AuthorizerId") == Some(id)));
         Some(Route {
             method: method.to_owned(),
             segments,
+            scopes: list(record, "AuthorizationScopes"),
+            authorizer: authorizer.map(Authorizer::new),
             authorization: text(record, "AuthorizationType").unwrap_or("NONE").to_owned(),
             integration: integration.map(Integration::new),
             key,
@@ -212,29 +248,81 @@ impl Segment {
     }
 }
 
+impl Authorizer {
+    fn new(record: &Record) -> Authorizer {
+        let jwt = match get(record, "JwtConfiguration") {
+            Some(Kept::Struct(jwt)) => Some(Jwt {
+                issuer: text(jwt, "Issuer").unwrap_or_default().to_owned(),
+                audience: list(jwt, "Audience"),
+            }),
+            _ => None,
+        };
+        let ttl = match get(record, "AuthorizerResultTtlInSeconds") {
+            Some(Kept::Int(seconds)) => *seconds,
+            _ => 0,
+        };
+        Authorizer {
+            id: text(record, "AuthorizerId").unwrap_or_default().to_owned(),
+            jwt: jwt.filter(|_| text(record, "AuthorizerType") == Some("JWT")),
+            function: function_arn(text(record, "AuthorizerUri").unwrap_or_default()).to_owned(),
+            credentials: text(record, "AuthorizerCredentialsArn").map(str::to_owned),
+            sources: list(record, "IdentitySource"),
+            format: text(record, "AuthorizerPayloadFormatVersion").unwrap_or("1.0").to_owned(),
+            simple: get(record, "EnableSimpleResponses") == Some(&Kept::Bool(true)),
+            ttl_ms: ttl * 1000,
+        }
+    }
+}
+
 impl Integration {
     fn new(record: &Record) -> Integration {
         let timeout = match get(record, "TimeoutInMillis") {
             Some(Kept::Int(timeout)) => u64::try_from(*timeout).unwrap_or(30_000),
             _ => 30_000,
         };
+        let response_parameters = match get(record, "ResponseParameters") {
+            Some(Kept::Map(by_status)) => by_status
+                .iter()
+                .filter_map(|(status, mappings)| match mappings {
+                    Kept::Map(entries) => Some((status.clone(), crate::state::entries(entries))),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
         Integration {
             kind: text(record, "IntegrationType").unwrap_or_default().to_owned(),
+            subtype: text(record, "IntegrationSubtype").map(str::to_owned),
+            credentials: text(record, "CredentialsArn").map(str::to_owned),
             uri: text(record, "IntegrationUri").unwrap_or_default().to_owned(),
             method: text(record, "IntegrationMethod").map(str::to_owned),
             format: text(record, "PayloadFormatVersion").unwrap_or("1.0").to_owned(),
             timeout_ms: timeout,
             parameters: texts(record, "RequestParameters"),
+            response_parameters,
         }
     }
 
     /// The function's ARN, which may stand inside an invocation URI.
-    pub(crate) fn function_arn(&self) -> &str {
-        match self.uri.split_once("/functions/") {
-            Some((_, rest)) => rest.strip_suffix("/invocations").unwrap_or(rest),
-            None => &self.uri,
-        }
+    pub(crate) fn function_arn(&self, variables: &[(String, String)]) -> String {
+        with_stage_variables(function_arn(&self.uri), variables)
     }
+}
+
+fn function_arn(uri: &str) -> &str {
+    match uri.split_once("/functions/") {
+        Some((_, rest)) => rest.strip_suffix("/invocations").unwrap_or(rest),
+        None => uri,
+    }
+}
+
+/// A text with `${stageVariables.NAME}` filled in.
+pub(crate) fn with_stage_variables(text: &str, variables: &[(String, String)]) -> String {
+    let mut filled = text.to_owned();
+    for (name, value) in variables {
+        filled = filled.replace(&format!("${{stageVariables.{name}}}"), value);
+    }
+    filled
 }
 
 #[cfg(test)]
@@ -243,7 +331,7 @@ mod tests {
 
     fn stage(keys: &[&str]) -> Stage {
         let record = |key: &&str| vec![("RouteKey".to_owned(), Kept::Str((*key).to_owned()))];
-        let routes = compile(&keys.iter().map(record).collect::<Vec<_>>(), &[]);
+        let routes = compile(&keys.iter().map(record).collect::<Vec<_>>(), &[], &[]);
         Stage { name: "s".into(), variables: Vec::new(), access_log: None, routes }
     }
 

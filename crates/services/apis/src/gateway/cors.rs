@@ -3,14 +3,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pilvi_bus::http::{Response, empty};
 
-use crate::state::{Kept, Record, get};
-
-fn list(cors: &Record, name: &str) -> Vec<String> {
-    match get(cors, name) {
-        Some(Kept::List(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
-        _ => Vec::new(),
-    }
-}
+use crate::state::{Kept, Record, get, list};
 
 /// The origin to name in the answer, where the request's is allowed.
 fn allowed(cors: &Record, origin: &str) -> Option<String> {
@@ -34,6 +27,11 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
 pub(crate) fn preflight(cors: &Record, request: &HeaderMap) -> Response {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    let method =
+        request.get("access-control-request-method").and_then(|method| method.to_str().ok()).unwrap_or_default();
+    if !list(cors, "AllowMethods").iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(method)) {
+        return response;
+    }
     add(cors, request, response.headers_mut());
     if response.headers().contains_key("access-control-allow-origin") {
         let headers = response.headers_mut();
@@ -46,8 +44,14 @@ pub(crate) fn preflight(cors: &Record, request: &HeaderMap) -> Response {
     response
 }
 
-/// Adds the headers of an answer; those of the integration give way ("Configure CORS for HTTP APIs").
+/// Adds the headers of an answer; those of the integration give way ("Configure CORS for HTTP APIs"). A preflight's own are
+/// added afterwards.
 pub(crate) fn add(cors: &Record, request: &HeaderMap, headers: &mut HeaderMap) {
+    // "API Gateway ignores CORS headers returned from your backend integration."
+    let own: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
+    for name in own {
+        headers.remove(name);
+    }
     let Some(origin) = request.get("origin").and_then(|origin| origin.to_str().ok()) else { return };
     let Some(allowed) = allowed(cors, origin) else { return };
     put(headers, "access-control-allow-origin", &allowed);

@@ -9,6 +9,8 @@ use http::HeaderMap;
 use pilvi_model::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::authorize::Identity;
+
 /// A request on its way to an integration.
 pub(crate) struct Call<'a> {
     pub(crate) account: &'a str,
@@ -19,15 +21,25 @@ pub(crate) struct Call<'a> {
     pub(crate) method: &'a str,
     /// With the stage, as the client sent it.
     pub(crate) full_path: String,
+    /// Without the stage.
+    pub(crate) inner_path: String,
     /// What the integration sees as the path.
     pub(crate) path: String,
+    /// A mapping set another path.
+    pub(crate) path_changed: bool,
     pub(crate) path_parameters: Vec<(String, String)>,
     pub(crate) raw_query: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
+    /// The host that the client named, whatever mappings make of the header.
+    pub(crate) original_host: Option<String>,
     pub(crate) body: Bytes,
     pub(crate) source_ip: String,
     pub(crate) domain: String,
+    /// The key of the custom domain's mapping.
+    pub(crate) base_path: Option<String>,
+    /// Who was let in.
+    pub(crate) identity: Identity,
     pub(crate) protocol: &'a str,
     pub(crate) request_id: String,
     pub(crate) time: Timestamp,
@@ -117,6 +129,11 @@ impl Call<'_> {
                 "timeEpoch": self.time.as_millisecond(),
             }),
         );
+        if let (Some(authorizer), Some(Value::Object(context))) =
+            (self.identity.version_2(), members.get_mut("requestContext"))
+        {
+            context.insert("authorizer".into(), authorizer);
+        }
         if !self.path_parameters.is_empty() {
             members.insert("pathParameters".into(), texts(&self.path_parameters));
         }
@@ -133,6 +150,7 @@ impl Call<'_> {
     fn version_1(&self) -> Value {
         let (mut headers, mut multi) = (Map::new(), Map::new());
         for (name, values) in grouped(&self.headers) {
+            let name = version_1_name(name);
             headers.insert(name.clone(), Value::from(values.last().cloned().unwrap_or_default()));
             multi.insert(name, Value::from(values));
         }
@@ -143,6 +161,10 @@ impl Call<'_> {
         }
         let or_null = |map: Map<String, Value>| if map.is_empty() { Value::Null } else { Value::Object(map) };
         let (body, encoded) = self.body();
+        let (access_key, account, id, arn) = match &self.identity {
+            Identity::Signer { access_key, account, id, arn } => (Some(access_key), Some(account), Some(id), Some(arn)),
+            _ => (None, None, None, None),
+        };
         let resource = self.route_key.split_once(' ').map_or(self.route_key, |(_, path)| path);
         json!({
             "version": "1.0",
@@ -156,15 +178,16 @@ impl Call<'_> {
             "requestContext": {
                 "accountId": self.account,
                 "apiId": self.api,
+                "authorizer": self.identity.version_1(),
                 "domainName": self.domain,
                 "domainPrefix": self.domain_prefix(),
                 "extendedRequestId": self.request_id,
                 "httpMethod": self.method,
                 "identity": {
-                    "accessKey": null, "accountId": null, "caller": null, "cognitoAmr": null,
+                    "accessKey": access_key, "accountId": account, "caller": id, "cognitoAmr": null,
                     "cognitoAuthenticationProvider": null, "cognitoAuthenticationType": null,
                     "cognitoIdentityId": null, "cognitoIdentityPoolId": null, "principalOrgId": null,
-                    "sourceIp": self.source_ip, "user": null, "userAgent": self.user_agent(), "userArn": null,
+                    "sourceIp": self.source_ip, "user": id, "userAgent": self.user_agent(), "userArn": arn,
                 },
                 "path": self.full_path,
                 "protocol": self.protocol,
@@ -180,6 +203,20 @@ impl Call<'_> {
             "body": body,
             "isBase64Encoded": encoded,
         })
+    }
+}
+
+/// The names that the gateway itself sets are written as HTTP/1 usually writes them in format 1.0.
+fn version_1_name(name: String) -> String {
+    match &*name {
+        "content-length" => "Content-Length".to_owned(),
+        "host" => "Host".to_owned(),
+        "user-agent" => "User-Agent".to_owned(),
+        "x-amzn-trace-id" => "X-Amzn-Trace-Id".to_owned(),
+        "x-forwarded-for" => "X-Forwarded-For".to_owned(),
+        "x-forwarded-port" => "X-Forwarded-Port".to_owned(),
+        "x-forwarded-proto" => "X-Forwarded-Proto".to_owned(),
+        _ => name,
     }
 }
 

@@ -1,15 +1,17 @@
 //! Requests of an API's clients, from host or path to answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use http::StatusCode;
-use pilvi_bus::calls::{InvocationMode, InvokeFunction};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use pilvi_bus::http::{Connection, HttpFront, Request, Response, collect, host};
-use pilvi_bus::{Arn, Ctx, Principal, RequestContext};
+use pilvi_edge::authenticate::Authenticator;
+use rand::RngCore as _;
 
-use super::compiled::{Compiled, Integration, Route, Stage};
+use super::authorize::{Identity, Keys, Verdicts};
+use super::compiled::{Compiled, Stage};
 use super::event::Call;
 use super::{access_log, cors, parameters, response};
 use crate::core::Apis;
@@ -18,24 +20,60 @@ use crate::core::Apis;
 const MOST_BODY: usize = 10 * 1024 * 1024;
 
 /// Answers the requests of APIs' clients.
-pub(crate) struct Gateway(pub(crate) Arc<Apis>);
+pub(crate) struct Gateway {
+    pub(crate) apis: Arc<Apis>,
+    pub(crate) authenticator: Authenticator,
+    /// The public keys of tokens' issuers.
+    pub(crate) keys: Keys,
+    /// What authorizers' functions said.
+    pub(crate) verdicts: Arc<Verdicts>,
+}
 
-/// The API that a request is for, and the path within it.
-fn target(request: &http::request::Parts) -> Option<(String, String)> {
+impl Gateway {
+    pub(crate) fn new(apis: Arc<Apis>) -> Gateway {
+        let platform = &apis.platform;
+        let authenticator = Authenticator::new(platform.bus.clone(), platform.clock.clone(), platform.settings.iam);
+        let verdicts = apis.verdicts.clone();
+        Gateway { apis, authenticator, keys: Keys::default(), verdicts }
+    }
+}
+
+/// What a request is for.
+enum Target {
+    /// An API, and the path within it.
+    Api { api: String, path: String },
+    /// A custom domain.
+    Domain(String),
+}
+
+/// What a request's host or path names.
+fn target(request: &http::request::Parts, apis: &Apis) -> Option<Target> {
     let host = host(request);
     let path = request.uri.path();
     let mut labels = host.split('.');
     if let (Some(api), Some("execute-api")) = (labels.next(), labels.next()) {
-        return Some((api.to_owned(), path.to_owned()));
+        return Some(Target::Api { api: api.to_owned(), path: path.to_owned() });
+    }
+    if let Some(domain) = apis.domain(&host) {
+        return Some(Target::Domain(domain));
     }
     if let Some(rest) = path.strip_prefix("/_aws/execute-api/") {
         let (api, rest) = rest.split_once('/').unwrap_or((rest, ""));
-        return Some((api.to_owned(), format!("/{rest}")));
+        return Some(Target::Api { api: api.to_owned(), path: format!("/{rest}") });
     }
     let rest = path.strip_prefix("/restapis/")?;
     let (api, rest) = rest.split_once('/')?;
     let (stage, rest) = rest.split_once("/_user_request_")?;
-    Some((api.to_owned(), format!("/{stage}{rest}")))
+    Some(Target::Api { api: api.to_owned(), path: format!("/{stage}{rest}") })
+}
+
+/// Where a request goes: an API's stage, and the path in it.
+struct Place<'c> {
+    stage: &'c Stage,
+    /// Without stage and base path.
+    inner: String,
+    base_path: Option<String>,
+    domain: String,
 }
 
 #[async_trait]
@@ -45,66 +83,84 @@ impl HttpFront for Gateway {
     }
 
     fn accepts(&self, request: &http::request::Parts) -> bool {
-        target(request).is_some()
+        target(request, &self.apis).is_some()
     }
 
     async fn handle(&self, request: Request, connection: Connection) -> Response {
         let (parts, body) = request.into_parts();
         let not_found = || response::message(StatusCode::NOT_FOUND, "Not Found");
-        let Some((api, path)) = target(&parts) else { return not_found() };
-        let Some(compiled) = self.0.compiled(&api) else { return not_found() };
-        if let Some(cors) = compiled.cors.as_ref().filter(|_| is_preflight(&parts)) {
-            return cors::preflight(cors, &parts.headers);
-        }
-        let Some((stage, inner)) = compiled.stage(&path) else { return not_found() };
-        let Ok(body) = collect(body, MOST_BODY).await else {
-            return response::message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        let Some(target) = target(&parts, &self.apis) else { return not_found() };
+        let (api, path, mapped) = match target {
+            Target::Api { api, path } => (api, path, None),
+            Target::Domain(domain) => {
+                let path = parts.uri.path().to_owned();
+                let Some(mapping) = self.apis.mapping(&domain, &path) else {
+                    return response::message(StatusCode::FORBIDDEN, "Forbidden");
+                };
+                (mapping.api.clone(), path, Some((domain, mapping)))
+            }
         };
-        let found = stage.route(parts.method.as_str(), inner);
-        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-        let protocol = if parts.version == http::Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" };
-        let mut call = Call {
-            account: &compiled.account,
-            api: &api,
-            stage: &stage.name,
-            variables: &stage.variables,
-            route_key: found.as_ref().map_or("", |(route, _)| &route.key),
-            method: parts.method.as_str(),
-            full_path: path.clone(),
-            path: path.clone(),
-            path_parameters: found.as_ref().map(|(_, variables)| variables.clone()).unwrap_or_default(),
-            query: query(&raw_query),
-            raw_query,
-            headers: with_forwarded(&parts.headers, connection),
-            body,
-            source_ip: connection.peer.to_string(),
-            domain: format!("{api}.execute-api.{}.amazonaws.com", compiled.region),
-            protocol,
-            request_id: uuid::Uuid::new_v4().to_string(),
-            time: self.0.platform.clock.now(),
+        let Some(compiled) = self.apis.compiled(&api) else { return not_found() };
+        let place = match &mapped {
+            Some((domain, mapping)) => compiled.named(&mapping.stage).map(|stage| Place {
+                stage,
+                inner: mapping.inner.clone(),
+                base_path: Some(mapping.key.clone()),
+                domain: domain.clone(),
+            }),
+            None if compiled.closed => None,
+            None => compiled.stage(&path).map(|(stage, inner)| Place {
+                stage,
+                inner: inner.to_owned(),
+                base_path: None,
+                domain: format!("{api}.execute-api.{}.amazonaws.com", compiled.region),
+            }),
         };
-        let answer = match &found {
-            Some((route, _)) => self.run(&compiled, stage, route, &mut call).await,
-            None => Answer::refused(StatusCode::NOT_FOUND, "Not Found"),
-        };
-        self.finish(&compiled, stage, &call, &parts.headers, answer)
+        let Some(place) = place else { return not_found() };
+        self.answer(&compiled, &api, path, place, parts, body, connection).await
     }
 }
 
 /// What a route gave, and what the access log is told of it.
-struct Answer {
-    response: Response,
-    integration_status: Option<u16>,
-    error: Option<String>,
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    pub(crate) integration_status: Option<u16>,
+    pub(crate) integration_ms: Option<i64>,
+    /// Why the integration gave nothing.
+    pub(crate) error: Option<String>,
+    pub(crate) authorizer_error: Option<String>,
+    /// The gateway's own text.
+    pub(crate) message: Option<String>,
+    /// It says already what CORS grants.
+    pub(crate) preflight: bool,
 }
 
 impl Answer {
-    fn refused(status: StatusCode, text: &str) -> Answer {
-        Answer { response: response::message(status, text), integration_status: None, error: None }
+    pub(crate) fn new(response: Response) -> Answer {
+        Answer {
+            response,
+            integration_status: None,
+            integration_ms: None,
+            error: None,
+            authorizer_error: None,
+            message: None,
+            preflight: false,
+        }
     }
 
-    fn failed(status: StatusCode, text: &str, cause: impl Into<String>) -> Answer {
+    /// The gateway's own answer.
+    pub(crate) fn refused(status: StatusCode, text: &str) -> Answer {
+        Answer { message: Some(text.to_owned()), ..Answer::new(response::message(status, text)) }
+    }
+
+    /// An integration gave nothing: the client is told the status alone.
+    pub(crate) fn failed(status: StatusCode, cause: impl Into<String>) -> Answer {
+        let text = status.canonical_reason().unwrap_or_default();
         Answer { error: Some(cause.into()), ..Answer::refused(status, text) }
+    }
+
+    pub(crate) fn internal(cause: impl Into<String>) -> Answer {
+        Answer::failed(StatusCode::INTERNAL_SERVER_ERROR, cause)
     }
 }
 
@@ -126,95 +182,118 @@ fn query(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn with_forwarded(headers: &http::HeaderMap, connection: Connection) -> http::HeaderMap {
-    let mut headers = headers.clone();
+/// The request's headers with what a load balancer adds.
+fn with_forwarded(parts: &http::request::Parts, connection: Connection, port: u16) -> HeaderMap {
+    let mut headers = parts.headers.clone();
+    if !headers.contains_key(http::header::HOST)
+        && let Some(host) = parts.uri.authority().and_then(|host| HeaderValue::try_from(host.as_str()).ok())
+    {
+        headers.insert(http::header::HOST, host);
+    }
     let scheme = if connection.tls { "https" } else { "http" };
-    headers.insert("x-forwarded-proto", http::HeaderValue::from_static(scheme));
-    if let Ok(peer) = http::HeaderValue::try_from(connection.peer.to_string()) {
-        headers.insert("x-forwarded-for", peer);
+    headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme));
+    headers.insert("x-forwarded-port", HeaderValue::from(port));
+    let peer = connection.peer.to_string();
+    let chain = match headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()) {
+        Some(before) => format!("{before}, {peer}"),
+        None => peer,
+    };
+    if let Ok(chain) = HeaderValue::try_from(chain) {
+        headers.insert("x-forwarded-for", chain);
+    }
+    if !headers.contains_key("x-amzn-trace-id") {
+        let trace = pilvi_bus::context::new_trace();
+        let root = trace.split(';').next().unwrap_or(&trace);
+        headers
+            .extend(HeaderValue::try_from(root).map(|root| (http::HeaderName::from_static("x-amzn-trace-id"), root)));
     }
     headers
 }
 
+/// `JKJaXmPLvHcESHA=`: of the form of the gateway's own ids.
+fn new_request_id() -> String {
+    let mut bytes = [0; 11];
+    rand::rng().fill_bytes(&mut bytes);
+    STANDARD.encode(bytes)
+}
+
 impl Gateway {
-    async fn run(&self, compiled: &Compiled, stage: &Stage, route: &Route, call: &mut Call<'_>) -> Answer {
-        if route.authorization != "NONE" {
-            // Authorizers are kept and not run yet: a route that asks for one stays closed.
-            return Answer::failed(StatusCode::FORBIDDEN, "Forbidden", "authorizers are not implemented");
-        }
-        let Some(integration) = &route.integration else {
-            return Answer::failed(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "no integration");
+    #[allow(clippy::too_many_arguments, reason = "the parts of one request")]
+    async fn answer(
+        &self,
+        compiled: &Compiled,
+        api: &str,
+        path: String,
+        place: Place<'_>,
+        parts: http::request::Parts,
+        body: pilvi_bus::http::Body,
+        connection: Connection,
+    ) -> Response {
+        let stage = place.stage;
+        let found = stage.route(parts.method.as_str(), &place.inner);
+        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+        let protocol = if parts.version == http::Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" };
+        let headers = with_forwarded(&parts, connection, self.apis.platform.settings.port);
+        let mut call = Call {
+            account: &compiled.account,
+            api,
+            stage: &stage.name,
+            variables: &stage.variables,
+            route_key: found.as_ref().map_or("", |(route, _)| &route.key),
+            method: parts.method.as_str(),
+            full_path: path.clone(),
+            inner_path: place.inner.clone(),
+            path,
+            path_changed: false,
+            path_parameters: found.as_ref().map(|(_, variables)| variables.clone()).unwrap_or_default(),
+            query: query(&raw_query),
+            raw_query,
+            original_host: headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned),
+            headers,
+            body: bytes::Bytes::new(),
+            source_ip: connection.peer.to_string(),
+            domain: place.domain,
+            base_path: place.base_path,
+            identity: Identity::Nobody,
+            protocol,
+            request_id: new_request_id(),
+            time: self.apis.platform.clock.now(),
         };
-        parameters::apply(&integration.parameters, call);
-        if integration.kind != "AWS_PROXY" {
-            let cause = format!(
-                "integrations of type {} ({}) are not implemented",
-                integration.kind,
-                integration.method.as_deref().unwrap_or("-")
-            );
-            return Answer::failed(StatusCode::NOT_IMPLEMENTED, "Not Implemented", cause);
+        // "If you configure CORS for an API, API Gateway automatically sends a response to preflight OPTIONS requests".
+        if let Some(cors) = compiled.cors.as_ref().filter(|_| is_preflight(&parts)) {
+            let answer = Answer { preflight: true, ..Answer::new(cors::preflight(cors, &parts.headers)) };
+            return self.finish(compiled, stage, &call, &parts.headers, answer);
         }
-        let limit = Duration::from_millis(integration.timeout_ms);
-        match tokio::time::timeout(limit, self.invoke(compiled, stage, route, integration, call)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                Answer::failed(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", "the integration timed out")
+        let answer = match collect(body, MOST_BODY).await {
+            Ok(body) => {
+                call.body = body;
+                match &found {
+                    Some((route, _)) => self.run(compiled, stage, route, &mut call, &parts).await,
+                    None => Answer::refused(StatusCode::NOT_FOUND, "Not Found"),
+                }
             }
-        }
+            Err(_) => Answer::refused(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+        };
+        self.finish(compiled, stage, &call, &parts.headers, answer)
     }
 
-    async fn invoke(
+    async fn run(
         &self,
         compiled: &Compiled,
         stage: &Stage,
-        route: &Route,
-        integration: &Integration,
-        call: &Call<'_>,
+        route: &super::compiled::Route,
+        call: &mut Call<'_>,
+        request: &http::request::Parts,
     ) -> Answer {
-        let platform = &self.0.platform;
-        let internal =
-            |cause: String| Answer::failed(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", cause);
-        // `arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH`, which permissions name; `$default` has no method.
-        let method_and_path = route.key.replacen(" /", "/", 1).replacen("ANY/", "*/", 1);
-        let resource = format!("{}/{}/{method_and_path}", call.api, stage.name);
-        let source = Arn::new("execute-api", &compiled.region, &compiled.account, resource);
-        let principal = Principal::service("apigateway.amazonaws.com", &source, &compiled.account);
-        let endpoint = platform.settings.endpoint();
-        let ctx: Ctx = Arc::new(RequestContext::internal(principal, &compiled.account, &compiled.region, &endpoint));
-        let request = InvokeFunction {
-            function: integration.function_arn().to_owned(),
-            qualifier: None,
-            mode: InvocationMode::Wait,
-            payload: call.event(&integration.format).to_string().into(),
-            client_context: None,
-            tail: false,
-        };
-        let functions = match platform.bus.functions() {
-            Ok(functions) => functions,
-            Err(problem) => return internal(problem.message),
-        };
-        let result = match functions.invoke(&ctx, request).await {
-            Ok(result) => result,
-            Err(problem) if problem.status == 429 => {
-                return Answer::failed(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", problem.message);
-            }
-            Err(problem) => {
-                tracing::info!(
-                    api = call.api,
-                    route = route.key,
-                    reason = problem.message,
-                    "the function was not invoked"
-                );
-                return internal(problem.message);
-            }
-        };
-        if let Some(error) = result.error {
-            return internal(format!("the function failed ({error})"));
+        match self.admit(compiled, route, call, request).await {
+            Ok(identity) => call.identity = identity,
+            Err(refusal) => return refusal.into_answer(),
         }
-        match response::from_function(&result.payload, &integration.format) {
-            Some(response) => Answer { response, integration_status: Some(200), error: None },
-            None => internal("the function's answer is not of the form that the payload format asks for".to_owned()),
+        let Some(integration) = &route.integration else { return Answer::internal("the route has no integration") };
+        if integration.subtype.is_none() {
+            parameters::apply(&integration.parameters, call);
         }
+        self.integrate(compiled, stage, route, integration, call).await
     }
 
     fn finish(
@@ -222,33 +301,22 @@ impl Gateway {
         compiled: &Compiled,
         stage: &Stage,
         call: &Call<'_>,
-        request: &http::HeaderMap,
-        answer: Answer,
+        request: &HeaderMap,
+        mut answer: Answer,
     ) -> Response {
-        let mut response = answer.response;
-        if let Some(cors) = &compiled.cors {
-            cors::add(cors, request, response.headers_mut());
+        let headers = answer.response.headers_mut();
+        if let Some(cors) = compiled.cors.as_ref().filter(|_| !answer.preflight) {
+            cors::add(cors, request, headers);
         }
-        if let Ok(id) = http::HeaderValue::try_from(call.request_id.as_str()) {
-            response.headers_mut().insert("apigw-requestid", id);
-        }
+        headers.extend(
+            HeaderValue::try_from(&call.request_id).map(|id| (http::HeaderName::from_static("apigw-requestid"), id)),
+        );
         if let Some((destination, format)) = &stage.access_log {
-            let platform = &self.0.platform;
-            let answered = access_log::Answered {
-                status: response.status().as_u16(),
-                length: http_body_size(&response),
-                integration_status: answer.integration_status,
-                integration_error: answer.error,
-                latency_ms: platform.clock.now_ms() - call.time.as_millisecond(),
-            };
-            let line = access_log::line(format, call, &answered);
+            let platform = &self.apis.platform;
+            let latency_ms = platform.clock.now_ms() - call.time.as_millisecond();
+            let line = access_log::line(format, call, &answer, latency_ms);
             access_log::write(platform, &compiled.account, &compiled.region, call.api, &stage.name, destination, line);
         }
-        response
+        answer.response
     }
-}
-
-fn http_body_size(response: &Response) -> u64 {
-    use http_body::Body as _;
-    response.body().size_hint().exact().unwrap_or(0)
 }
