@@ -124,3 +124,71 @@ def test_the_official_python_runtime_client(cloud, name, awslambdaric):
         assert invoke(cloud, name, {"n": n})[1] == [n + 1, name, True]
     answer, error = invoke(cloud, name, {"fail": True})
     assert answer["FunctionError"] == "Unhandled" and (error["errorType"], error["errorMessage"]) == ("KeyError", "'no'")
+
+
+EXTENSION = """#!/bin/bash
+# Registers, then writes down what it is told.
+api="http://$AWS_LAMBDA_RUNTIME_API"
+head=$(mktemp)
+curl -s -D "$head" -o /tmp/registered -X POST "$api/2020-01-01/extension/register" \\
+  -H "Lambda-Extension-Name: $(basename "$0")" -d '{"events": ["INVOKE", "SHUTDOWN"]}'
+id=$(grep -i '^lambda-extension-identifier' "$head" | tr -d '[:space:]' | cut -d: -f2)
+echo "extension registered $(cat /tmp/registered) handler=${_HANDLER-none}"
+echo "refused $(curl -s -w ' %{http_code}' "$api/2020-01-01/extension/event/next")"
+echo "telemetry $(curl -s -w ' %{http_code}' -X PUT "$api/2022-07-01/telemetry" -d '{}')"
+while true; do
+  event=$(curl -s -H "Lambda-Extension-Identifier: $id" "$api/2020-01-01/extension/event/next")
+  echo "extension told $event"
+  case "$event" in
+    *SHUTDOWN*) exit 0 ;;
+    *) sleep "${EXTENSION_WORK:-0}"; touch /tmp/worked ;;
+  esac
+done
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="extensions are started by the launcher")
+def test_an_extension_lives_with_its_environment(cloud, name):
+    layer = {"extensions/watcher": (0o755, EXTENSION)}
+    functions = cloud.client("lambda")
+    arn = functions.publish_layer_version(LayerName=name, Content={"ZipFile": package(layer)})["LayerVersionArn"]
+    code = "import os\ndef handler(event, context):\n    return [os.path.exists('/tmp/worked'), os.getpid()]\n"
+    work = {"Variables": {"EXTENSION_WORK": "1"}}
+    cloud.function(name, {"index.py": code}, cloud.role(name), Layers=[arn], Timeout=20, Environment=work)
+    first, pid = invoke(cloud, name)[1]
+    assert not first, "the answer does not wait for the extension"
+
+    def messages():
+        events = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        return [event["message"] for event in events]
+
+    told = until(lambda: [m for m in messages() if "extension told" in m and "INVOKE" in m])
+    assert '"eventType":"INVOKE","deadlineMs":' in told[0] and f":function:{name}" in told[0]
+    lines = messages()
+    assert "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\n" in lines
+    registered = f'{{"functionName":"{name}","functionVersion":"$LATEST","handler":"index.handler"}}'
+    assert f"extension registered {registered} handler=none\n" in lines
+    missing = '{"errorMessage":"Missing Lambda-Extension-Identifier header","errorType":"Extension.MissingExtensionIdentifier"}'
+    assert f"refused {missing} 403\n" in lines
+    assert 'telemetry {"errorMessage":"Telemetry API is not supported","errorType":"Telemetry.NotSupported"} 202\n' in lines
+
+    # Once the extension is done the environment is used again.
+    def worked():
+        result = invoke(cloud, name)[1]
+        return result[0] and result[1] == pid
+
+    until(worked, 20)
+    functions.update_function_configuration(FunctionName=name, Description="retire it")
+    shutdown = until(lambda: [m for m in messages() if "SHUTDOWN" in m and "told" in m], 20)
+    assert '"shutdownReason":"spindown"' in shutdown[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="extensions are started by the launcher")
+def test_an_extension_that_crashes_takes_the_environment_along(cloud, name):
+    layer = {"extensions/crasher": (0o755, "#!/bin/sh\nexit 3\n")}
+    arn = cloud.client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": package(layer)})["LayerVersionArn"]
+    code = "def handler(event, context):\n    return 1\n"
+    cloud.function(name, {"index.py": code}, cloud.role(name), Layers=[arn], Timeout=5)
+    answer, error = invoke(cloud, name)
+    assert answer["FunctionError"] == "Unhandled" and error["errorType"] == "Extension.Crash"
+    assert error["errorMessage"].endswith("Error: exit status 3")

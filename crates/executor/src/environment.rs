@@ -5,16 +5,18 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::exit::ExitReason;
+use crate::extensions::{self, EventKind, Extensions, ShutdownReason};
 use crate::memory::Usage;
 use crate::output::Output;
 use crate::pool::Pools;
@@ -38,7 +40,8 @@ pub(crate) struct Environment {
     pub(crate) home: PathBuf,
     /// The credentials' end, with some margin.
     pub(crate) expires: Option<Instant>,
-    process: Process,
+    process: Arc<Process>,
+    pub(crate) extensions: Extensions,
     pools: Weak<Pools>,
     state: Mutex<State>,
     memory: Mutex<Memory>,
@@ -46,6 +49,7 @@ pub(crate) struct Environment {
     /// Told when the runtime polls again after an answer.
     rested: Notify,
     permit: Mutex<Option<OwnedSemaphorePermit>>,
+    exit: OnceLock<ExitReason>,
 }
 
 struct State {
@@ -70,6 +74,8 @@ enum Phase {
     Busy,
     /// Has answered, and does not poll yet.
     Answered,
+    /// Its time was up.
+    Ending,
     Dead,
 }
 
@@ -136,6 +142,7 @@ impl Environment {
         home: PathBuf,
         expires: Option<Instant>,
         process: Process,
+        extensions: Extensions,
         pools: Weak<Pools>,
         permit: OwnedSemaphorePermit,
     ) -> (Arc<Self>, oneshot::Receiver<Started>) {
@@ -147,7 +154,8 @@ impl Environment {
             closed: CancellationToken::new(),
             home,
             expires,
-            process,
+            process: Arc::new(process),
+            extensions,
             pools,
             state: Mutex::new(State {
                 phase: Phase::Starting,
@@ -162,6 +170,7 @@ impl Environment {
             retired: AtomicBool::new(false),
             rested: Notify::new(),
             permit: Mutex::new(Some(permit)),
+            exit: OnceLock::new(),
         };
         (Arc::new(environment), started)
     }
@@ -211,6 +220,7 @@ impl Environment {
         }
         drop(state);
         self.output.flush_pending();
+        self.extensions.tell(EventKind::Invoke, || invoke_event(invocation, deadline_ms));
         Some(Running { reply: receiver, deadline: started + timeout, sequence })
     }
 
@@ -221,7 +231,7 @@ impl Environment {
             if state.sequence != sequence || !matches!(state.phase, Phase::Busy | Phase::Answered) {
                 return;
             }
-            state.phase = Phase::Dead;
+            state.phase = Phase::Ending;
             state.current.take()
         };
         if let Some(current) = current {
@@ -229,7 +239,7 @@ impl Environment {
             let payload = report::timeout_payload(&current.request_id, self.spec.timeout);
             self.finish(current, error(payload), &Status::Timeout, Some(line));
         }
-        self.kill();
+        self.end(ShutdownReason::Timeout);
     }
 
     /// Answered, and yet not polling for more?
@@ -245,7 +255,7 @@ impl Environment {
         rested.as_mut().enable();
         let back = {
             let state = self.state.lock();
-            state.returned >= sequence || state.phase == Phase::Dead
+            state.returned >= sequence || matches!(state.phase, Phase::Ending | Phase::Dead)
         };
         if !back {
             let _ = tokio::time::timeout(limit, rested).await;
@@ -276,8 +286,41 @@ impl Environment {
 
     /// Ends the process tree; no further invocation is taken.
     pub(crate) fn kill(&self) {
-        self.state.lock().phase = Phase::Dead;
-        self.end_process();
+        self.end(ShutdownReason::Spindown);
+    }
+
+    /// Ends the process tree, after a moment where extensions want to know of it.
+    fn end(&self, reason: ShutdownReason) {
+        let before = std::mem::replace(&mut self.state.lock().phase, Phase::Dead);
+        if before == Phase::Dead && !self.closed.is_cancelled() && self.extensions.is_busy() {
+            return;
+        }
+        let told = before != Phase::Dead && self.extensions.tell(EventKind::Shutdown, || shutdown_event(reason)) > 0;
+        let Some(runtime) = tokio::runtime::Handle::try_current().ok().filter(|_| told) else {
+            return self.end_process();
+        };
+        let (process, closed) = (self.process.clone(), self.closed.clone());
+        runtime.spawn(async move {
+            let _ = tokio::time::timeout(extensions::SHUTDOWN_LIMIT, closed.cancelled()).await;
+            process.kill();
+        });
+    }
+
+    /// An extension reported that it cannot go on.
+    pub(crate) fn extension_failed(&self, error_type: &str) {
+        let starting = self.state.lock().starting.take();
+        match starting {
+            Some(starting) => {
+                let payload = report::error_payload(error_type, &format!("Error: {error_type}"));
+                let _ = starting.send(Started::Error { payload, error_type: error_type.to_owned() });
+            }
+            None => self.end_process(),
+        }
+    }
+
+    /// The runtime has not asked for an event yet.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.state.lock().phase == Phase::Starting
     }
 
     /// Ends the process tree; the watcher answers the invocation that runs.
@@ -294,18 +337,23 @@ impl Environment {
             (state.current.take(), state.starting.take())
         };
         if let Some(current) = current {
-            let text = reason.to_string();
-            let line = report::exit_line(&current.request_id, &text);
-            let payload = report::exit_payload(&current.request_id, &text);
-            self.finish(current, error(payload), &Status::Error("Runtime.ExitError".into()), Some(line));
+            let line = report::exit_line(&current.request_id, reason);
+            let payload = report::exit_payload(&current.request_id, reason);
+            self.finish(current, error(payload), &Status::Error(reason.error_type().into()), Some(line));
         } else {
             self.output.drain_all();
         }
         if let Some(starting) = starting {
             let _ = starting.send(Started::Exited(reason.clone()));
         }
+        let _ = self.exit.set(reason.clone());
         self.closed.cancel();
         self.permit.lock().take();
+    }
+
+    /// How the process ended, when it has.
+    pub(crate) fn exit_reason(&self) -> ExitReason {
+        self.exit.get().cloned().unwrap_or(ExitReason::Signal(libc::SIGKILL))
     }
 
     // ---- what the runtime does ----
@@ -316,7 +364,7 @@ impl Environment {
         let back = {
             let mut state = self.state.lock();
             let back = match state.phase {
-                Phase::Dead | Phase::Busy => return None,
+                Phase::Ending | Phase::Dead | Phase::Busy => return None,
                 Phase::Starting => {
                     let starting = state.starting.take();
                     state.phase = Phase::Idle;
@@ -339,17 +387,32 @@ impl Environment {
             drop(state);
             back
         };
-        if back.is_some() {
-            match self.pools.upgrade() {
-                Some(pools) if !self.is_spent() => pools.put_back(self.clone()),
-                _ => self.kill(),
+        match back {
+            Some(sequence) if self.extensions.is_busy() => {
+                let environment = self.clone();
+                tokio::spawn(async move {
+                    // They have as long as the invocation would have.
+                    let idle = environment.extensions.idle();
+                    match tokio::time::timeout(environment.spec.timeout, idle).await {
+                        Ok(()) => environment.put_back(sequence),
+                        Err(_) => environment.end(ShutdownReason::Timeout),
+                    }
+                });
             }
-        }
-        if let Some(sequence) = back {
-            self.state.lock().returned = sequence;
-            self.rested.notify_waiters();
+            Some(sequence) => self.put_back(sequence),
+            None => {}
         }
         receiver.await.ok()
+    }
+
+    /// Everything of an invocation is done.
+    fn put_back(self: &Arc<Self>, sequence: u64) {
+        match self.pools.upgrade() {
+            Some(pools) if !self.is_spent() => pools.put_back(self.clone()),
+            _ => self.kill(),
+        }
+        self.state.lock().returned = sequence;
+        self.rested.notify_waiters();
     }
 
     /// The function begins an answer piece by piece. `None`: nobody asked for pieces, or it is no answer to what runs.
@@ -462,6 +525,24 @@ impl Environment {
         let megabytes = self.memory.lock().peak_kb.div_ceil(1024);
         megabytes.min(u64::from(self.spec.memory_mb)).max(1)
     }
+}
+
+fn invoke_event(invocation: &Invocation, deadline_ms: u64) -> Value {
+    let mut event = json!({
+        "eventType": "INVOKE",
+        "deadlineMs": deadline_ms,
+        "requestId": invocation.request_id,
+        "invokedFunctionArn": invocation.invoked_arn,
+    });
+    if let (Some(trace), Some(event)) = (&invocation.trace_id, event.as_object_mut()) {
+        event.insert("tracing".to_owned(), json!({ "type": "X-Amzn-Trace-Id", "value": trace }));
+    }
+    event
+}
+
+fn shutdown_event(reason: ShutdownReason) -> Value {
+    let limit = u64::try_from(extensions::SHUTDOWN_LIMIT.as_millis()).unwrap_or(0);
+    json!({ "eventType": "SHUTDOWN", "deadlineMs": clock::unix_ms() + limit, "shutdownReason": reason.name() })
 }
 
 fn error(payload: Bytes) -> Outcome {

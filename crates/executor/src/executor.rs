@@ -295,8 +295,7 @@ impl Start {
         match self {
             Start::Ready(_) => Status::Answered,
             Start::Error { error_type, .. } => Status::Error(error_type.clone()),
-            Start::Exited(ExitReason::NotStarted(_)) => Status::Error("Runtime.InvalidEntrypoint".into()),
-            Start::Exited(_) => Status::Error("Runtime.ExitError".into()),
+            Start::Exited(reason) => Status::Error(reason.error_type().into()),
             Start::TimedOut => Status::Timeout,
         }
     }
@@ -313,15 +312,7 @@ fn failed_start(
     let id = &invocation.request_id;
     let (payload, line) = match failure {
         Start::Error { payload, .. } => (payload.clone(), None),
-        Start::Exited(reason @ ExitReason::NotStarted(cause)) => {
-            let payload =
-                report::error_payload("Runtime.InvalidEntrypoint", &format!("RequestId: {id} Error: {cause}"));
-            (payload, Some(format!("RequestId: {id} Error: {reason}\nRuntime.InvalidEntrypoint\n")))
-        }
-        Start::Exited(reason) => {
-            let reason = reason.to_string();
-            (report::exit_payload(id, &reason), Some(report::exit_line(id, &reason)))
-        }
+        Start::Exited(reason) => (report::exit_payload(id, reason), Some(report::exit_line(id, reason))),
         Start::TimedOut | Start::Ready(_) => {
             (report::timeout_payload(id, spec.timeout), Some(report::timeout_line(id, spec.timeout)))
         }

@@ -13,9 +13,20 @@ pub(crate) enum ExitReason {
     NotStarted(String),
     /// The program could not be executed (it is one of another machine, say): the system's error number.
     NotExecuted(i32),
+    /// An extension's program ended, and the environment with it.
+    Extension(Box<ExitReason>),
 }
 
 impl ExitReason {
+    /// AWS's name for it.
+    pub(crate) fn error_type(&self) -> &'static str {
+        match self {
+            ExitReason::Code(_) | ExitReason::Signal(_) => "Runtime.ExitError",
+            ExitReason::NotStarted(_) | ExitReason::NotExecuted(_) => "Runtime.InvalidEntrypoint",
+            ExitReason::Extension(_) => "Extension.Crash",
+        }
+    }
+
     /// AWS names the program that could not be executed, as Go's exec words it.
     pub(crate) fn naming(self, program: &str) -> Self {
         let ExitReason::NotExecuted(error) = self else { return self };
@@ -36,6 +47,10 @@ impl fmt::Display for ExitReason {
             ExitReason::Code(code) => write!(f, "Runtime exited with error: exit status {code}"),
             ExitReason::Signal(signal) => write!(f, "Runtime exited with error: signal: {}", signal_name(*signal)),
             ExitReason::NotStarted(cause) => f.write_str(cause),
+            ExitReason::Extension(reason) => {
+                let text = reason.to_string();
+                f.write_str(text.strip_prefix("Runtime exited with error: ").unwrap_or(&text))
+            }
             ExitReason::NotExecuted(error) => write!(f, "{}", std::io::Error::from_raw_os_error(*error)),
         }
     }

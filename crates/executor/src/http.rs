@@ -254,6 +254,17 @@ fn parse_head(data: &[u8]) -> Result<Option<Head>, ReadError> {
 
 /// Appends a response with a body to `out`.
 pub(crate) fn write_response(out: &mut Vec<u8>, status: u16, content_type: &str, body: &[u8]) {
+    write_response_with(out, status, content_type, &[], body);
+}
+
+/// The same with further headers, whose values are ours.
+pub(crate) fn write_response_with(
+    out: &mut Vec<u8>,
+    status: u16,
+    content_type: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) {
     let reason = match status {
         200 => "OK",
         202 => "Accepted",
@@ -265,8 +276,12 @@ pub(crate) fn write_response(out: &mut Vec<u8>, status: u16, content_type: &str,
         _ => "Internal Server Error",
     };
     let head =
-        format!("HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
+        format!("HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n", body.len());
     out.extend_from_slice(head.as_bytes());
+    for (name, value) in headers {
+        out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
 }
 

@@ -18,6 +18,8 @@ mod environment;
 mod errors;
 mod executor;
 mod exit;
+mod extension_api;
+mod extensions;
 mod http;
 #[cfg(target_os = "linux")]
 mod launcher;

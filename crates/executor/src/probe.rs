@@ -67,6 +67,7 @@ async fn try_sandbox(spawner: &Spawner, data: &Path, ids: crate::tier::Ids) -> R
         directory: "/".into(),
         sandbox: Some(sandbox),
         can_stand_by: false,
+        extensions: Vec::new(),
     };
     let spawned = spawner.spawn(request, String::new()).await.map_err(|error| error.to_string())?;
     let reason = spawned.exit.await.map_err(|_| "the launcher has ended".to_owned())?;

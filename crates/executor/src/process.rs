@@ -168,6 +168,14 @@ fn start_directly(request: &Request, marker: String, runtime: &tokio::runtime::H
     }
 }
 
+/// Only the launcher starts several programs for one environment.
+pub(crate) fn starts_extensions() -> bool {
+    #[cfg(target_os = "linux")]
+    return launcher::is_offered();
+    #[cfg(not(target_os = "linux"))]
+    return false;
+}
+
 pub(crate) fn set_nonblocking(file: &File) -> io::Result<()> {
     // SAFETY: changes a flag of a descriptor that this file owns.
     let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };

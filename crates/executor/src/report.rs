@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::clock;
+use crate::exit::ExitReason;
 use crate::result::Report;
 
 /// Largest answer of a function, in bytes (6 MB and the room that AWS leaves for its own fields).
@@ -66,8 +67,8 @@ pub(crate) fn timeout_line(request_id: &str, timeout: Duration) -> String {
     format!("{} {request_id} Task timed out after {:.2} seconds\n\n", clock::iso_now(), timeout.as_secs_f64())
 }
 
-pub(crate) fn exit_line(request_id: &str, reason: &str) -> String {
-    format!("RequestId: {request_id} Error: {reason}\nRuntime.ExitError\n")
+pub(crate) fn exit_line(request_id: &str, reason: &ExitReason) -> String {
+    format!("RequestId: {request_id} Error: {reason}\n{}\n", reason.error_type())
 }
 
 pub(crate) fn timeout_payload(request_id: &str, timeout: Duration) -> Bytes {
@@ -75,8 +76,8 @@ pub(crate) fn timeout_payload(request_id: &str, timeout: Duration) -> Bytes {
     error_payload("Sandbox.Timedout", &message)
 }
 
-pub(crate) fn exit_payload(request_id: &str, reason: &str) -> Bytes {
-    error_payload("Runtime.ExitError", &format!("RequestId: {request_id} Error: {reason}"))
+pub(crate) fn exit_payload(request_id: &str, reason: &ExitReason) -> Bytes {
+    error_payload(reason.error_type(), &format!("RequestId: {request_id} Error: {reason}"))
 }
 
 pub(crate) fn too_large_payload(size: usize) -> Bytes {

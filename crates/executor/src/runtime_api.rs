@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::api::Api;
 use crate::environment::{Accepted, Environment, NextEvent};
+use crate::extension_api;
 use crate::http::{self, ReadBuffer, ReadError, Request};
 use crate::report::MAX_RESPONSE;
 use crate::stream;
@@ -111,6 +112,9 @@ fn streamed_id(request: &Request) -> Option<&str> {
 
 /// Appends the answer to `out`; a long body is returned instead. `None`: no event will ever come.
 async fn respond(environment: &Arc<Environment>, request: Request, out: &mut Vec<u8>) -> Option<Bytes> {
+    if let Some(answered) = extension_api::respond(environment, &request, out).await {
+        return answered.then(Bytes::new);
+    }
     let Some(path) = request.path.strip_prefix(PREFIX) else {
         http::write_response(out, 404, "text/plain; charset=utf-8", b"404 page not found\n");
         return Some(Bytes::new());

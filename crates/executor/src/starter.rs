@@ -15,10 +15,11 @@ use crate::config::ExecutorConfig;
 use crate::environment::{Environment, Started as InitResult};
 use crate::errors::ExecutorError;
 use crate::exit::ExitReason;
+use crate::extensions::Extensions;
 use crate::http::ReadBuffer;
 use crate::output::Output;
 use crate::pool::Pools;
-use crate::process::{Spawned, Spawner};
+use crate::process::{self, Spawned, Spawner};
 use crate::runtime_api;
 use crate::runtimes::{self, Facts, Family, Found, Interpreters, RuntimeName, Shims};
 use crate::sdk::Sdks;
@@ -131,8 +132,13 @@ impl Starter {
             .as_ref()
             .and_then(|c| c.valid_for)
             .map(|valid| Instant::now() + valid.saturating_sub(CREDENTIALS_MARGIN));
+        let extensions = match process::starts_extensions() {
+            true => runtimes::extensions_of(&directories),
+            false => Vec::new(),
+        };
         let request = runtimes::prepare(
             &Facts {
+                extensions: &extensions,
                 spec,
                 runtime: &resolved.runtime,
                 interpreter: resolved.interpreter.as_ref(),
@@ -164,6 +170,7 @@ impl Starter {
             started.home,
             expires,
             process,
+            Extensions::new(&extensions),
             Arc::downgrade(&self.pools),
             permit,
         );
@@ -233,8 +240,23 @@ async fn wait_until_ready(
     ready: oneshot::Receiver<InitResult>,
     limit: Duration,
 ) -> Result<Start, ExecutorError> {
+    let ready = async {
+        let ready = ready.await;
+        if matches!(ready, Ok(InitResult::Ready)) {
+            tokio::select! {
+                () = environment.extensions.ready() => {}
+                () = environment.closed.cancelled() => return Ok(InitResult::Exited(environment.exit_reason())),
+            }
+        }
+        ready
+    };
     match tokio::time::timeout(limit, ready).await {
-        Ok(Ok(InitResult::Ready)) => Ok(Start::Ready(environment.clone())),
+        Ok(Ok(InitResult::Ready)) => {
+            for line in environment.extensions.lines() {
+                environment.output.write(line);
+            }
+            Ok(Start::Ready(environment.clone()))
+        }
         Ok(Ok(InitResult::Error { payload, error_type })) => {
             // The runtime ends itself after its report; what it prints until then belongs to the log.
             let _ = tokio::time::timeout(Duration::from_millis(200), environment.closed.cancelled()).await;

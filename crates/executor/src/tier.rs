@@ -47,6 +47,8 @@ pub(crate) struct Request {
     pub(crate) sandbox: Option<Sandbox>,
     /// It is one of our runtime clients, which can be started before it is known what for.
     pub(crate) can_stand_by: bool,
+    /// Programs that are started before it, and without which it does not go on.
+    pub(crate) extensions: Vec<PathBuf>,
 }
 
 /// Variables that a program looks at when it starts; all others can be given later.
@@ -83,7 +85,7 @@ impl Request {
 
     /// The part that functions have in common: what can be started ahead of them.
     pub(crate) fn boot_part(&self) -> Option<Request> {
-        let sandbox = self.sandbox.as_ref().filter(|_| self.can_stand_by)?;
+        let sandbox = self.sandbox.as_ref().filter(|_| self.can_stand_by && self.extensions.is_empty())?;
         let is_boot = |name: &str| BOOT_VARIABLES.iter().any(|start| name.starts_with(start));
         Some(Request {
             program: self.program.clone(),
@@ -98,7 +100,25 @@ impl Request {
                 ..sandbox.clone()
             }),
             can_stand_by: true,
+            extensions: Vec::new(),
         })
+    }
+
+    /// An extension of the same environment. It has the function's variables, but those that are for the runtime alone.
+    pub(crate) fn as_extension(&self, program: &Path) -> Request {
+        let is_runtimes = |name: &str| {
+            ["_HANDLER", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"].contains(&name)
+                || name.starts_with("_PILVI")
+        };
+        Request {
+            program: program.to_owned(),
+            args: Vec::new(),
+            variables: self.variables.iter().filter(|(name, _)| !is_runtimes(name)).cloned().collect(),
+            directory: PathBuf::from("/"),
+            sandbox: None,
+            can_stand_by: false,
+            extensions: Vec::new(),
+        }
     }
 
     /// What such a process lacks.

@@ -185,8 +185,8 @@ async fn the_sdk_is_there_for_require_and_import_and_its_absence_is_told() {
     std::fs::write(sdk.join("package.json"), r#"{"name":"@aws-sdk/client-s3","main":"index.js"}"#).unwrap();
     std::fs::write(sdk.join("index.js"), "exports.name = require('../client-s3/other.js')").unwrap();
     std::fs::write(sdk.join("other.js"), "module.exports = 'found'").unwrap();
-    for n in 0..forms.len() {
-        assert_eq!(success(&bench.call(&spec(n), "{}").await), r#""found""#, "{}", forms[n].0);
+    for (n, form) in forms.iter().enumerate() {
+        assert_eq!(success(&bench.call(&spec(n), "{}").await), r#""found""#, "{}", form.0);
     }
     bench.executor.shutdown().await;
 }

@@ -106,6 +106,8 @@ fn reason(mut status: File) -> ExitReason {
         Ok(Status::Exec(error)) => ExitReason::NotExecuted(error),
         Ok(Status::Exited(code)) => ExitReason::Code(code),
         Ok(Status::Signalled(signal)) => ExitReason::Signal(signal),
+        Ok(Status::ExtensionExited(code)) => ExitReason::Extension(Box::new(ExitReason::Code(code))),
+        Ok(Status::ExtensionSignalled(signal)) => ExitReason::Extension(Box::new(ExitReason::Signal(signal))),
         Err(_) => ExitReason::Signal(libc::SIGKILL),
     }
 }

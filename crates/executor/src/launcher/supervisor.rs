@@ -36,25 +36,27 @@ pub(super) fn run(request: &Request, pipes: Pipes, control: OwnedFd) -> ! {
     // SIGTERM is how the plain tier is told to end.
     let signals = match sys::catch(&[libc::SIGCHLD, libc::SIGTERM]).and_then(|fd| prepare(request).map(|()| fd)) {
         Ok(signals) => signals,
-        Err(error) => {
-            report.write(&Status::Setup(error.to_string()));
-            sys::exit(1);
-        }
+        Err(error) => fail(&mut report, &error),
     };
-    let function = match sys::fork(0) {
-        Ok(Forked::Child) => start(request, output, frames, report),
-        Ok(Forked::Parent { pid, .. }) => pid,
-        Err(error) => {
-            report.write(&Status::Setup(error.to_string()));
-            sys::exit(1);
+    let mut extensions = Vec::new();
+    for program in &request.extensions {
+        match sys::fork(0) {
+            Ok(Forked::Child) => start(request, &request.as_extension(program), output, frames, report),
+            Ok(Forked::Parent { pid, .. }) => extensions.push(pid),
+            Err(error) => fail(&mut report, &error),
         }
+    }
+    let function = match sys::fork(0) {
+        Ok(Forked::Child) => start(request, request, output, frames, report),
+        Ok(Forked::Parent { pid, .. }) => pid,
+        Err(error) => fail(&mut report, &error),
     };
     drop((output, frames));
     let control = request.sandbox.as_ref().is_some_and(|sandbox| sandbox.stands_by).then_some(control);
     if request.sandbox.is_some() && control.is_none() {
         give_up_own();
     }
-    let ended = wait_for(function, &signals, &report, control);
+    let ended = wait_for(function, &extensions, &signals, &report, control);
     if request.sandbox.is_none() {
         kill_everything();
     }
@@ -63,6 +65,11 @@ pub(super) fn run(request: &Request, pipes: Pipes, control: OwnedFd) -> ! {
     }
     // In a PID namespace the kernel ends the rest.
     sys::exit(0)
+}
+
+fn fail(report: &mut Report, error: &io::Error) -> ! {
+    report.write(&Status::Setup(error.to_string()));
+    sys::exit(1)
 }
 
 struct Report(File);
@@ -93,8 +100,8 @@ fn prepare(request: &Request) -> io::Result<()> {
 }
 
 /// The function's process: gives up everything and becomes the program.
-fn start(request: &Request, output: OwnedFd, frames: OwnedFd, mut report: Report) -> ! {
-    let status = match become_program(request, output, &frames) {
+fn start(request: &Request, program: &Request, output: OwnedFd, frames: OwnedFd, mut report: Report) -> ! {
+    let status = match become_program(request.sandbox.as_ref(), program, output, &frames) {
         Ok(never) => match never {},
         Err(Problem::Setup(error)) => Status::Setup(error.to_string()),
         Err(Problem::Exec(error)) => Status::Exec(error.raw_os_error().unwrap_or(libc::EINVAL)),
@@ -108,14 +115,19 @@ enum Problem {
     Exec(io::Error),
 }
 
-fn become_program(request: &Request, output: OwnedFd, frames: &OwnedFd) -> Result<std::convert::Infallible, Problem> {
+fn become_program(
+    sandbox: Option<&Sandbox>,
+    request: &Request,
+    output: OwnedFd,
+    frames: &OwnedFd,
+) -> Result<std::convert::Infallible, Problem> {
     sys::new_session();
     sys::unblock_signals();
     sys::limit(libc::RLIMIT_NOFILE, OPEN_FILES);
     sys::limit(libc::RLIMIT_CORE, 0);
     let frames = sys::keep_from(frames, FRAMES_FD_FROM).map_err(Problem::Setup)?;
     let error_output = output.try_clone().map_err(Problem::Setup)?;
-    if let Some(sandbox) = &request.sandbox {
+    if let Some(sandbox) = sandbox {
         sys::limit(libc::RLIMIT_NPROC, MOST_PROCESSES);
         give_up(sandbox).map_err(Problem::Setup)?;
     }
@@ -164,7 +176,13 @@ fn take_filling(control: &OwnedFd) -> bool {
 }
 
 /// How the function's process ended; `None` when the end was asked for.
-fn wait_for(function: i32, signals: &OwnedFd, report: &Report, mut control: Option<OwnedFd>) -> Option<Status> {
+fn wait_for(
+    function: i32,
+    extensions: &[i32],
+    signals: &OwnedFd,
+    report: &Report,
+    mut control: Option<OwnedFd>,
+) -> Option<Status> {
     if let Some(control) = &control {
         sys::do_not_wait(control);
     }
@@ -185,12 +203,15 @@ fn wait_for(function: i32, signals: &OwnedFd, report: &Report, mut control: Opti
             }
         }
         while let Ok(Some((pid, wait))) = sys::reap() {
-            if pid != function {
+            let is_extension = extensions.contains(&pid);
+            if pid != function && !is_extension {
                 continue;
             }
-            return Some(match libc::WIFSIGNALED(wait) {
-                true => Status::Signalled(libc::WTERMSIG(wait)),
-                false => Status::Exited(libc::WEXITSTATUS(wait)),
+            return Some(match (is_extension, libc::WIFSIGNALED(wait)) {
+                (false, true) => Status::Signalled(libc::WTERMSIG(wait)),
+                (false, false) => Status::Exited(libc::WEXITSTATUS(wait)),
+                (true, true) => Status::ExtensionSignalled(libc::WTERMSIG(wait)),
+                (true, false) => Status::ExtensionExited(libc::WEXITSTATUS(wait)),
             });
         }
     }

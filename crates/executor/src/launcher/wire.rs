@@ -39,6 +39,9 @@ pub(super) enum Status {
     Exec(i32),
     Exited(i32),
     Signalled(i32),
+    /// The same of an extension.
+    ExtensionExited(i32),
+    ExtensionSignalled(i32),
 }
 
 pub(super) fn send(socket: &OwnedFd, message: &impl Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {

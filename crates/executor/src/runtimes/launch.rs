@@ -21,6 +21,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) directories: Directories,
     pub(crate) log_stream: &'a str,
     pub(crate) credentials: Option<Credentials>,
+    /// Names of the extensions' programs.
+    pub(crate) extensions: &'a [String],
     /// For files shared by all environments.
     pub(crate) data: &'a Path,
 }
@@ -69,7 +71,8 @@ pub(crate) fn prepare(facts: &Facts<'_>, tier: &Tier) -> Request {
         }),
     };
     let can_stand_by = matches!(facts.runtime.family, Family::Node | Family::Python);
-    Request { program, args, variables, directory: places.task, sandbox, can_stand_by }
+    let extensions = facts.extensions.iter().map(|name| places.opt.join(EXTENSIONS).join(name)).collect();
+    Request { program, args, variables, directory: places.task, sandbox, can_stand_by, extensions }
 }
 
 fn place(facts: &Facts<'_>, view: &mut View) -> Places {
@@ -136,6 +139,20 @@ fn custom_name<'a>(spec: &'a FunctionSpec, runtime: &RuntimeName) -> &'a str {
 /// The program of a custom runtime, as AWS's messages name it.
 pub(crate) fn custom_path(spec: &FunctionSpec, runtime: &RuntimeName) -> String {
     format!("/var/task/{}", custom_name(spec, runtime))
+}
+
+/// The folder of extensions in `/opt`.
+const EXTENSIONS: &str = "extensions";
+
+/// The programs that layers bring as extensions: executable files right in the folder.
+pub(crate) fn extensions_of(directories: &Directories) -> Vec<String> {
+    let Some(opt) = &directories.opt else { return Vec::new() };
+    let entries = std::fs::read_dir(opt.join(EXTENSIONS)).into_iter().flatten().flatten();
+    let is_program = |path: &Path| path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+    let programs = entries.filter(|entry| is_program(&entry.path()));
+    let mut names: Vec<String> = programs.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
 }
 
 /// AWS's message when a custom runtime has no executable, or one that cannot be executed.

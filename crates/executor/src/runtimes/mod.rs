@@ -9,7 +9,7 @@ mod shims;
 
 pub(crate) use discover::Interpreters;
 pub use discover::{Found, discover};
-pub(crate) use launch::{Facts, custom_missing, custom_path, prepare};
+pub(crate) use launch::{Facts, custom_missing, custom_path, extensions_of, prepare};
 pub(crate) use layers::merge_layers;
 pub(crate) use shims::Shims;
 
