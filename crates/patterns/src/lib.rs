@@ -12,6 +12,7 @@
 //! are those of AWS's own rule compiler, including where in the text it noticed the mistake.
 
 mod cidr;
+mod index;
 mod matching;
 mod numeric;
 mod parse;
@@ -20,6 +21,7 @@ mod wildcard;
 
 use serde_json::Value;
 
+pub use index::PatternIndex;
 pub use tokens::PatternError;
 
 /// A pattern, ready to be matched against events.

@@ -30,7 +30,7 @@ fn has_all(node: &Node, object: Option<&Map<String, Value>>) -> bool {
 }
 
 /// A field. To AWS, `{"a": {"b": 1}}` and `{"a.b": 1}` are the same.
-fn look_up<'a>(object: &'a Map<String, Value>, name: &str) -> Option<Cow<'a, Value>> {
+pub(crate) fn look_up<'a>(object: &'a Map<String, Value>, name: &str) -> Option<Cow<'a, Value>> {
     if let Some(value) = object.get(name) {
         return Some(Cow::Borrowed(value));
     }

@@ -9,6 +9,8 @@ use crate::wildcard::Wildcard;
 use crate::{Dialect, Field, Node, Test, TextTest};
 
 const ONE_KEY: &str = "Only one key allowed in match expression";
+const TOO_COMPLEX: &str = "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after \
+                           a wildcard character";
 const OPERATORS: [&str; 11] = [
     "exactly",
     "prefix",
@@ -185,7 +187,11 @@ fn affix(
 }
 
 fn wildcard(tokens: &Tokens<'_>, text: &str) -> Result<Wildcard, PatternError> {
-    Wildcard::parse(text).map_err(|reason| tokens.error(reason))
+    let wildcard = Wildcard::parse(text).map_err(|reason| tokens.error(reason))?;
+    if wildcard.is_too_complex() {
+        return Err(PatternError { reason: TOO_COMPLEX.to_owned(), location: None });
+    }
+    Ok(wildcard)
 }
 
 fn number(tokens: &Tokens<'_>, literal: &str) -> Result<Number, PatternError> {
@@ -226,7 +232,7 @@ fn anything_but_list(tokens: &mut Tokens<'_>) -> Result<Vec<Test>, PatternError>
                 tests.push(Test::Number(number(tokens, &literal)?));
                 numbers += 1;
             }
-            _ => return Err(tokens.error("Inside anything but list, start|null|boolean is not supported.")),
+            _ => return Err(tokens.error_in_list("Inside anything but list, start|null|boolean is not supported.")),
         }
     }
     if (texts > 0) == (numbers > 0) {
@@ -265,7 +271,7 @@ fn anything_but_operator(tokens: &mut Tokens<'_>, operator: &str) -> Result<Vec<
                     tokens.read_text();
                     texts.push(text);
                 }
-                _ => return Err(tokens.error(otherwise)),
+                _ => return Err(tokens.error_in_list(otherwise)),
             }
         },
         Token::Number(_) => return Err(tokens.error(otherwise)),

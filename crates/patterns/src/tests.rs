@@ -147,6 +147,52 @@ fn refusals_read_as_those_of_aws() {
         15,
     );
     at(r#"["not", "a", "dict", "but valid json"]"#, "Filter is not an object", 2);
+    let twice = |text: &str, reason: &str, column: usize| {
+        let place = format!("\n at [Source: (String)\"{text}\"; line: 1, column: {column}]");
+        assert_eq!(refusal(text), format!("{reason}{place}{place}"));
+    };
+    twice(
+        r#"{"detail": {"state": [{"anything-but": {"equals-ignore-case": [123, 456]}}]}}"#,
+        "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.",
+        67,
+    );
+    twice(
+        r#"{"detail": {"state": [{"anything-but": {"wildcard": [123, "*/dir/*"]}}]}}"#,
+        "wildcard match pattern must be a string",
+        57,
+    );
+    twice(
+        r#"{"detail": {"FileName": [{"anything-but": {"suffix": [123, ".txt"]}}]}}"#,
+        "prefix/suffix match pattern must be a string",
+        58,
+    );
+    assert_eq!(
+        refusal(r#"{"EventBusArn": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}"#),
+        "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a wildcard \
+         character"
+    );
+    assert!(Pattern::parse(r#"{"FileName": [{"wildcard": "/Users/*/dir/dir/dir/dir/dir/doc.txt"}]}"#).is_ok());
+    at(
+        r#"{"detail-type": [{"equals-ignore-case": {"prefix": "ec2"}}]}"#,
+        "equals-ignore-case match pattern must be a string",
+        42,
+    );
+    at(r#"{"detail": {"sourceIPAddress": [{"cidr": ["bad-type"]}]}}"#, "prefix match pattern must be a string", 43);
+    at(
+        r#"{"detail": {"state": [{"anything-but": {"prefix": 123}}]}}"#,
+        "prefix/suffix match pattern must be a string",
+        54,
+    );
+    at(
+        r#"{"detail": {"FilePath": [{"anything-but": {"wildcard": 123}}]}}"#,
+        "wildcard match pattern must be a string",
+        59,
+    );
+    at(
+        "this is valid json but not a dict",
+        "Unrecognized token 'this': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
+        5,
+    );
     assert_eq!(refusal(r#"{"a": [{"cidr": "10.0.0.0"}]}"#), "Malformed CIDR, one '/' required");
     assert_eq!(refusal(r#"{"a": [{"cidr": "10.0.0.0/x"}]}"#), "Malformed CIDR, mask bits must be an integer");
     assert_eq!(refusal(r#"{"a": [{"cidr": "xx.11.xx/8"}]}"#), "Nonstandard IP address: xx.11.xx");

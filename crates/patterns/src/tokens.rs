@@ -73,6 +73,12 @@ impl<'a> Tokens<'a> {
         self.error_at(reason, self.noticed)
     }
 
+    /// An error within a list of `anything-but`, of which AWS says twice where it is.
+    pub(crate) fn error_in_list(&self, reason: impl Into<String>) -> PatternError {
+        let location = self.location(self.noticed);
+        PatternError { reason: reason.into(), location: Some(format!("{location}\n {location}")) }
+    }
+
     fn error_at(&self, reason: impl Into<String>, position: usize) -> PatternError {
         PatternError { reason: reason.into(), location: Some(self.location(position)) }
     }

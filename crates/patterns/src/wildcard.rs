@@ -30,6 +30,44 @@ impl Wildcard {
         Ok(Self { pieces })
     }
 
+    /// Whether matching it could take many possibilities at once: AWS refuses such patterns. Counted are the places of the pattern that
+    /// may be reached by the same text, the worst of which is the pattern's own without its wildcards. AWS does not say how many are
+    /// too many: `*:*:*:*:*:event-bus/*` (eleven) is, `/Users/*/dir/dir/dir/dir/dir/doc.txt` (seven) is not.
+    pub(crate) fn is_too_complex(&self) -> bool {
+        const MOST: usize = 10;
+        let mut steps: Vec<Option<char>> = Vec::new();
+        for (index, piece) in self.pieces.iter().enumerate() {
+            if index > 0 {
+                steps.push(None);
+            }
+            steps.extend(piece.chars().map(Some));
+        }
+        // Places before each step; a wildcard's can be stayed in, or left without a letter.
+        let skip = |place: usize, reached: &mut std::collections::BTreeSet<usize>| {
+            reached.insert(place);
+            if steps.get(place) == Some(&None) {
+                reached.insert(place + 1);
+            }
+        };
+        let mut active = std::collections::BTreeSet::new();
+        skip(0, &mut active);
+        for letter in steps.iter().flatten() {
+            let mut next = std::collections::BTreeSet::new();
+            for place in active {
+                match steps.get(place) {
+                    Some(None) => skip(place, &mut next),
+                    Some(Some(own)) if own == letter => skip(place + 1, &mut next),
+                    _ => {}
+                }
+            }
+            if next.len() > MOST {
+                return true;
+            }
+            active = next;
+        }
+        false
+    }
+
     pub(crate) fn matches(&self, text: &str) -> bool {
         let Some((first, rest)) = self.pieces.split_first() else { return false };
         let Some((last, middle)) = rest.split_last() else { return text == first };
