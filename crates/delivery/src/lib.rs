@@ -7,6 +7,7 @@
 
 mod deliverer;
 mod engine;
+pub mod http;
 pub mod notices;
 mod plan;
 mod record;

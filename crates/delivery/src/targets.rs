@@ -67,6 +67,12 @@ pub enum Failure {
     NotBuilt,
     /// The target failed.
     Target,
+    /// The target refused, and will again.
+    Refused,
+    /// The target cannot be reached.
+    Connection,
+    /// Events from another account would go on to a third one.
+    ThirdAccount,
 }
 
 impl Failure {
@@ -79,7 +85,9 @@ impl Failure {
             Self::Invalid => "INVALID_PARAMETER",
             Self::Throttled => "THROTTLING",
             Self::NotBuilt => "NOT_IMPLEMENTED",
-            Self::Target => "ERROR_FROM_TARGET",
+            Self::Target | Self::Refused => "ERROR_FROM_TARGET",
+            Self::Connection => "CONNECTION_FAILURE",
+            Self::ThirdAccount => "THIRD_ACCOUNT_HOP_DETECTED",
         }
     }
 
@@ -105,7 +113,7 @@ impl Failed {
     /// Trying again would change nothing until somebody does something about it: "Some events are dropped or sent to a DLQ without
     /// any retry attempts" (the same page).
     pub fn is_final(&self) -> bool {
-        !matches!(self.kind, Failure::Throttled | Failure::Target)
+        !matches!(self.kind, Failure::Throttled | Failure::Target | Failure::Connection)
     }
 }
 

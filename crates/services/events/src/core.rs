@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
-use pilvi_bus::Platform;
 use pilvi_bus::service::ResourcePolicies;
+use pilvi_bus::{Ctx, Platform};
 use pilvi_delivery::Deliveries;
+use pilvi_delivery::http::HttpClient;
 use pilvi_delivery::targets::Targets;
 use pilvi_model::Timestamp;
 use pilvi_patterns::{Pattern, PatternIndex};
@@ -24,6 +25,7 @@ pub(crate) struct Events {
     pub(crate) platform: Platform,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) targets: Targets,
+    pub(crate) http: HttpClient,
     buses: RwLock<HashMap<BusName, Subscribers>>,
     schedules: RwLock<BTreeMap<(BusName, String), Arc<Scheduled>>>,
     /// A schedule came, changed or went.
@@ -62,6 +64,7 @@ impl Events {
             platform: platform.clone(),
             deliveries,
             targets: Targets::new(platform),
+            http: HttpClient::new(platform),
             buses: RwLock::default(),
             schedules: RwLock::default(),
             rescheduled: Notify::new(),
@@ -112,9 +115,10 @@ impl Events {
     }
 
     /// The same after a change of an archive of this bus.
-    pub(crate) fn refresh_archive(&self, bus: &BusName, account: &str, region: &str, name: &str) -> Result<(), StoreError> {
+    pub(crate) fn refresh_archive(&self, bus: &BusName, ctx: &Ctx, name: &str) -> Result<(), StoreError> {
         let mut buses = self.buses.write();
-        let archive = self.store().read(|tx| tx.get(&ARCHIVES, &(account, region, name)))?;
+        let key = (ctx.account.as_str(), ctx.region.as_str(), name);
+        let archive = self.store().read(|tx| tx.get(&ARCHIVES, &key))?;
         let pattern = archive.as_ref().map(|archive| archive.pattern.as_deref());
         Self::set_archive(&mut buses, bus, name.to_owned(), pattern);
         Ok(())

@@ -95,10 +95,8 @@ impl Events {
                 event: event.text.clone(),
                 ingested: now,
             };
-            let payload = serde_json::to_vec(&shipment).map_err(|problem| StoreError::Encode {
-                table: "delivery.delivery",
-                reason: problem.to_string(),
-            })?;
+            let payload = serde_json::to_vec(&shipment)
+                .map_err(|problem| StoreError::Encode { table: "delivery.delivery", reason: problem.to_string() })?;
             let origin = Origin {
                 source_arn: rule_arn.clone(),
                 account: bus.account.clone(),
@@ -106,10 +104,8 @@ impl Events {
                 trace: trace.clone(),
             };
             let payload = Bytes::from(payload);
-            self.deliveries.enqueue(
-                tx,
-                NewDelivery { kind: KIND.to_owned(), target: target_arn, payload, origin, due: 0 },
-            )?;
+            self.deliveries
+                .enqueue(tx, NewDelivery { kind: KIND.to_owned(), target: target_arn, payload, origin, due: 0 })?;
         }
         Ok(())
     }

@@ -46,8 +46,7 @@ impl BusName {
 
     /// The ARN of a rule on it: those of the default bus do not name it.
     pub(crate) fn rule_arn(&self, rule: &str) -> String {
-        let resource =
-            if self.is_default() { format!("rule/{rule}") } else { format!("rule/{}/{rule}", self.name) };
+        let resource = if self.is_default() { format!("rule/{rule}") } else { format!("rule/{}/{rule}", self.name) };
         Arn::new("events", &self.region, &self.account, resource).to_string()
     }
 }

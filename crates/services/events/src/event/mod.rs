@@ -6,4 +6,4 @@ mod text;
 
 pub(crate) use path::JsonPath;
 pub(crate) use template::{Template, Variables};
-pub(crate) use text::{Draft, Event, iso, minify};
+pub(crate) use text::{Draft, Event, iso};

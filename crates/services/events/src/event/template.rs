@@ -152,7 +152,8 @@ mod tests {
     fn render(template: &str) -> String {
         let text = r#"{"version":"0","id":"i","detail-type":"t","source":"s","account":"1","time":"2022-01-01T09:00:00Z","region":"r","resources":[],"detail":{"text":"say \"x\"","number":1.5,"object":{"a":[1]}}}"#;
         let event = Event::parse(text).unwrap();
-        let paths = [("text", "$.detail.text"), ("number", "$.detail.number"), ("object", "$.detail.object"), ("none", "$.x")];
+        let paths =
+            [("text", "$.detail.text"), ("number", "$.detail.number"), ("object", "$.detail.object"), ("none", "$.x")];
         let paths = paths.map(|(name, path)| (name.to_owned(), path.to_owned())).into();
         let variables =
             Variables { event: &event, rule_arn: "arn:rule", rule_name: "rule", ingested: "now", paths: &paths };
@@ -161,10 +162,16 @@ mod tests {
 
     #[test]
     fn variables_keep_their_type_outside_of_quotes_and_are_text_within() {
-        assert_eq!(render(r#"{"a": <text>, "b": <number>, "c": <object>, "d": <none>}"#), r#"{"a": "say \"x\"", "b": 1.5, "c": {"a":[1]}, "d": ""}"#);
+        assert_eq!(
+            render(r#"{"a": <text>, "b": <number>, "c": <object>, "d": <none>}"#),
+            r#"{"a": "say \"x\"", "b": 1.5, "c": {"a":[1]}, "d": ""}"#
+        );
         assert_eq!(render(r#""<text>, <number>, <none>.""#), r#""say \"x\", 1.5, .""#);
         assert_eq!(render(r#""\"<number>\"" <number> < 3 <not a name>"#), r#""\"1.5\"" 1.5 < 3 <not a name>"#);
-        assert_eq!(render(r#""<aws.events.rule-arn> <aws.events.rule-name> <aws.events.event.ingestion-time>""#), r#""arn:rule rule now""#);
+        assert_eq!(
+            render(r#""<aws.events.rule-arn> <aws.events.rule-name> <aws.events.event.ingestion-time>""#),
+            r#""arn:rule rule now""#
+        );
     }
 
     #[test]

@@ -154,11 +154,7 @@ impl HttpParameters {
             let shown = |parameter: Parameter| {
                 // What is secret where nobody says is AWS's: "IsValueSecret: Indicates whether the value is secret", by default not.
                 let secret = parameter.is_value_secret.unwrap_or(false);
-                Parameter {
-                    value: parameter.value.filter(|_| !secret),
-                    is_value_secret: Some(secret),
-                    ..parameter
-                }
+                Parameter { value: parameter.value.filter(|_| !secret), is_value_secret: Some(secret), ..parameter }
             };
             parameters.map(|parameters| parameters.into_iter().map(shown).collect())
         };

@@ -42,7 +42,8 @@ pub(crate) async fn put_permission(
     let now = events.now();
     if let Some(policy) = input.policy {
         if input.action.is_some() || input.principal.is_some() || input.statement_id.is_some() {
-            let text = "If Policy is specified, then Action, Principal, StatementId and Condition must not be specified.";
+            let text =
+                "If Policy is specified, then Action, Principal, StatementId and Condition must not be specified.";
             return Err(EventsError::Invalid(text.to_owned()));
         }
         let document: Value = serde_json::from_str(&policy).unwrap_or_default();
@@ -61,7 +62,8 @@ pub(crate) async fn put_permission(
         "*" => json!("*"),
         account => json!({"AWS": format!("arn:{}:iam::{account}:root", region::partition(&name.region))}),
     };
-    let mut statement = json!({"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": name.arn()});
+    let mut statement =
+        json!({"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": name.arn()});
     if let (Some(condition), Value::Object(members)) = (input.condition, &mut statement) {
         let condition = json!({ condition.kind: { condition.key: condition.value } });
         members.insert("Condition".to_owned(), condition);
