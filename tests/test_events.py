@@ -255,13 +255,19 @@ def test_refusals_read_as_those_of_aws(cloud, name):
     removed = events.remove_targets(Rule="r", EventBusName=name, Ids=["none"])
     assert removed["FailedEntryCount"] == 1 and removed["FailedEntries"][0]["TargetId"] == "none"
     assert refused(events.test_event_pattern, Event="{}", EventPattern="{}") == (invalid, "Parameter Event is not valid.")
-    code, text = refused(
+    long = "with spaces " * 6
+    assert refused(
         events.create_connection,
-        Name="no space " * 8,
+        Name=long,
         AuthorizationType="OTHER",
         AuthParameters={"BasicAuthParameters": {"Username": "u", "Password": "p"}},
+    ) == (
+        invalid,
+        f"3 validation errors detected: Value '{long}' at 'name' failed to satisfy constraint: Member must have length less "
+        f"than or equal to 64; Value '{long}' at 'name' failed to satisfy constraint: Member must satisfy regular expression "
+        "pattern: [\\.\\-_A-Za-z0-9]+; Value 'OTHER' at 'authorizationType' failed to satisfy constraint: Member must satisfy "
+        "enum value set: [BASIC, OAUTH_CLIENT_CREDENTIALS, API_KEY]",
     )
-    assert code == invalid and text.startswith("3 validation errors detected: ")
 
 
 def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(cloud, name):
@@ -530,6 +536,44 @@ def test_buses_pass_events_on_and_their_policies_decide_who_may(cloud, name):
     )
     events.remove_permission(EventBusName=f"{name}-2", RemoveAllPermissions=True)
     assert "Policy" not in events.describe_event_bus(Name=second)
+
+
+def test_topics_and_log_groups_get_events_as_their_policies_say(cloud, name):
+    events, sns, logs = cloud.client("events"), cloud.client("sns"), cloud.client("logs")
+    url, arn = queue(cloud, name)
+    dead_url, dead = queue(cloud, f"{name[:35]}-dead")
+    sqs_statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    cloud.client("sqs").set_queue_attributes(
+        QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [sqs_statement]})}
+    )
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    logs.create_log_group(logGroupName=f"/aws/events/{name}")
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/{name}"
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    letters = {"DeadLetterConfig": {"Arn": dead}}
+    events.put_targets(
+        Rule=name, Targets=[{"Id": "topic", "Arn": topic, **letters}, {"Id": "logs", "Arn": group, **letters}]
+    )
+    events.put_events(Entries=[entry(source=name)])
+    refusals = {message["MessageAttributes"]["TARGET_ARN"]["StringValue"] for message in receive(cloud, dead_url, 2)}
+    assert refusals == {topic, group}
+
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
+    for_topic = dict(statement, Action="sns:Publish", Resource=topic)
+    sns.set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="Policy",
+        AttributeValue=json.dumps({"Version": "2012-10-17", "Statement": [for_topic]}),
+    )
+    for_logs = dict(statement, Action=["logs:CreateLogStream", "logs:PutLogEvents"], Resource=f"{group}:*")
+    logs.put_resource_policy(
+        policyName=name, policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [for_logs]})
+    )
+    sent = events.put_events(Entries=[entry(source=name)])["Entries"][0]["EventId"]
+    assert json.loads(bodies(cloud, url)[0]["Message"])["id"] == sent
+    lines = until(lambda: logs.filter_log_events(logGroupName=f"/aws/events/{name}")["events"])
+    assert json.loads(lines[0]["message"])["id"] == sent
 
 
 def test_objects_make_events(cloud, name):

@@ -3,13 +3,15 @@
 use pilvi_bus::ApiError;
 use pilvi_model::api::{Api, Operation};
 
-use super::Problems;
+use super::{Problem, Problems};
 
 /// A service's way of refusing input that its model does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// `N validation errors detected: Value … failed to satisfy constraint: …` under this code.
     Coral(&'static str),
+    /// EventBridge: the same, with a text's length before its pattern.
+    Events,
     /// SQS: only that a required parameter is missing; everything else is the operation's to check, in its own words.
     Sqs,
     /// SNS: likewise, in its words.
@@ -33,6 +35,7 @@ pub fn dialect(api: &Api, operation: &Operation) -> Dialect {
         "apigateway" | "apigatewayv2" => Dialect::ApiGateway,
         "iam" | "sts" | "cloudformation" | "cloudwatch" => Dialect::Coral("ValidationError"),
         "ecr" => Dialect::Coral("InvalidParameterException"),
+        "events" => Dialect::Events,
         _ => Dialect::Coral("ValidationException"),
     }
 }
@@ -41,6 +44,12 @@ impl Dialect {
     /// The answer to a request with these problems; `None` where they are no obstacle.
     pub fn refuse(self, problems: &Problems) -> Option<ApiError> {
         let first = problems.0.first()?;
+        if self == Dialect::Events {
+            let place = |problem: &Problem| problems.0.iter().position(|first| first.path == problem.path);
+            let mut sorted = problems.0.clone();
+            sorted.sort_by_key(|problem| (place(problem), !problem.constraint.contains("have length")));
+            return Some(ApiError::new("ValidationException", 400, Problems(sorted).text()));
+        }
         if let Dialect::Coral(code) = self {
             return Some(ApiError::new(code, 400, problems.text()));
         }
@@ -54,7 +63,7 @@ impl Dialect {
         }
         let absent = problems.0.iter().find(|problem| problem.value.is_none());
         match self {
-            Dialect::Coral(_) | Dialect::Logs(_) => None,
+            Dialect::Coral(_) | Dialect::Events | Dialect::Logs(_) => None,
             Dialect::Sqs => absent.map(|problem| {
                 let text = format!("The request must contain the parameter {}.", problem.member);
                 ApiError::new("MissingParameter", 400, text)

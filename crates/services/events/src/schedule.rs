@@ -1,11 +1,11 @@
 //! Rules with schedules: fired at their times by the platform's clock.
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>
 //!
-//! A tick is an event for the rule alone, written with the time of the tick in one step, so that it fires once. What would have been
-//! due while the cloud was down is not made up for; what becomes due because the clock is moved fires as if that time had passed.
+//! A tick is an event for the rule alone, which is durable once it fired. What would have been due while the cloud was down is not made
+//! up for; what becomes due because the clock is moved fires as if that time had passed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -21,14 +21,13 @@ use crate::core::{Events, Scheduled};
 use crate::event::Draft;
 use crate::ingest::Arrival;
 use crate::names::BusName;
-use crate::state::TICKS;
 
 /// A tick that is later than this by real time was missed: the machine slept.
 const LATE: i64 = 60_000;
 /// The most ticks of one rule that a move of the clock fires.
 const MOST: usize = 10_000;
-/// After a failure of the store.
-const PAUSE: Duration = Duration::from_secs(1);
+/// After a failure of the store, in milliseconds.
+const PAUSE: i64 = 1000;
 
 impl Scheduled {
     /// The first tick after a time, in milliseconds.
@@ -44,25 +43,28 @@ impl Scheduled {
     }
 }
 
+/// A tick: when, and of which rule.
+type Tick = (i64, BusName, String);
+
 /// Fires rules until shutdown.
 pub(crate) async fn run(events: Arc<Events>, shutdown: CancellationToken) {
     let clock = events.platform.clock.clone();
     let (mut seen, mut seen_really) = (clock.now_ms(), Clock::real_time().as_millisecond());
+    let mut due = VecDeque::new();
     loop {
-        let now = clock.now_ms();
-        let really = Clock::real_time().as_millisecond();
+        let (now, really) = (clock.now_ms(), Clock::real_time().as_millisecond());
         // How far the clock went on by itself since the last look; the rest it was moved.
         let by_itself = (really - seen_really).clamp(0, (now - seen).max(0));
         let missed_before = if by_itself > LATE { now - LATE } else { i64::MIN };
-        if let Err(problem) = fire(&events, seen, now, missed_before).await {
-            error!(%problem, "scheduled rules could not be fired; they are tried again");
-            tokio::select! {
-                () = clock.sleep(PAUSE) => continue,
-                () = shutdown.cancelled() => return,
-            }
-        }
+        due.extend(ticks(&events, seen.max(missed_before), now));
         (seen, seen_really) = (now, really);
-        let next = events.schedules().iter().filter_map(|(_, scheduled)| scheduled.next_after(now)).min();
+        if let Err(problem) = fire(&events, &mut due).await {
+            error!(%problem, "scheduled rules could not be fired; they are tried again");
+        }
+        let next = match due.is_empty() {
+            true => events.schedules().iter().filter_map(|(_, scheduled)| scheduled.next_after(now)).min(),
+            false => Some(now + PAUSE),
+        };
         let next = next.and_then(|next| Timestamp::from_millisecond(next).ok()).unwrap_or(Timestamp::MAX);
         tokio::select! {
             () = clock.sleep_until(next) => {}
@@ -72,8 +74,8 @@ pub(crate) async fn run(events: Arc<Events>, shutdown: CancellationToken) {
     }
 }
 
-/// Fires what was due after `from` until `until`, in the order of time.
-async fn fire(events: &Arc<Events>, from: i64, until: i64, missed_before: i64) -> Result<(), StoreError> {
+/// What is due after `from` until `until`, in the order of time.
+fn ticks(events: &Events, from: i64, until: i64) -> Vec<Tick> {
     let mut due = Vec::new();
     for ((bus, rule), scheduled) in events.schedules() {
         let mut time = from.max(scheduled.since);
@@ -82,14 +84,18 @@ async fn fire(events: &Arc<Events>, from: i64, until: i64, missed_before: i64) -
                 Some(next) if next <= until => time = next,
                 _ => break,
             }
-            if time >= missed_before {
-                due.push((time, bus.clone(), rule.clone()));
-            }
+            due.push((time, bus.clone(), rule.clone()));
         }
     }
     due.sort();
-    for (time, bus, rule) in due {
-        tick(events, time, bus, rule).await?;
+    due
+}
+
+/// Fires ticks one after the other; those that could not be written stay.
+async fn fire(events: &Arc<Events>, due: &mut VecDeque<Tick>) -> Result<(), StoreError> {
+    while let Some((time, bus, rule)) = due.front() {
+        tick(events, *time, bus.clone(), rule.clone()).await?;
+        due.pop_front();
     }
     Ok(())
 }
@@ -108,18 +114,7 @@ async fn tick(events: &Arc<Events>, time: i64, bus: BusName, rule: String) -> Re
     let Some(event) = draft.build() else { return Ok(()) };
     let arrival = Arrival { bus, event, trace: new_trace(), only: None };
     let (state, now) = (events.clone(), events.now());
-    events
-        .store()
-        .write(move |tx| {
-            let BusName { account, region, name } = &arrival.bus;
-            let key = (account.as_str(), region.as_str(), name.as_str(), rule.as_str());
-            if tx.get(&TICKS, &key)?.is_some_and(|last| last >= time) {
-                return Ok(());
-            }
-            tx.put(&TICKS, &key, &time)?;
-            state.enqueue_rule(tx, &arrival, &rule, now)
-        })
-        .await
+    events.store().write(move |tx| state.enqueue_rule(tx, &arrival, &rule, now)).await
 }
 
 #[cfg(test)]

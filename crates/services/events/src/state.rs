@@ -29,8 +29,6 @@ pub(crate) const CONNECTIONS: Table<Key, Connection> = Table::new("events.connec
 pub(crate) const API_DESTINATIONS: Table<Key, ApiDestination> = Table::new("events.api_destination");
 /// (account, region, name) → endpoint.
 pub(crate) const ENDPOINTS: Table<Key, Endpoint> = Table::new("events.endpoint");
-/// (account, region, bus, rule) → when the rule's schedule fired last.
-pub(crate) const TICKS: Table<RuleKey, i64> = Table::new("events.tick");
 
 /// A bus.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

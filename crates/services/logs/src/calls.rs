@@ -4,18 +4,39 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pilvi_bus::calls::{AppendLogs, LogCalls};
-use pilvi_bus::{AccessRequest, ApiError, Ctx};
+use pilvi_bus::{AccessRequest, ApiError, Ctx, Principal};
+use pilvi_store::Range;
 
 use crate::core::{Logs, group_arn, policy_arn};
 use crate::errors::LogsError;
-use crate::state::{GROUPS, Group, STREAMS, Stream};
+use crate::state::{GROUPS, Group, RESOURCE_POLICIES, STREAMS, Stream};
 
 /// The typed calls of logs.
 pub(crate) struct Calls(pub(crate) Arc<Logs>);
 
 impl Calls {
     async fn may(&self, ctx: &Ctx, action: &'static str, resource: String) -> Result<(), ApiError> {
-        self.0.platform.bus.authorize(ctx, &AccessRequest::new(action, resource), None).await
+        let (bus, request) = (&self.0.platform.bus, AccessRequest::new(action, resource));
+        let Err(refusal) = bus.authorize(ctx, &request, None).await else { return Ok(()) };
+        if !is_service(ctx) {
+            return Err(refusal);
+        }
+        // What services may write, one of the account's resource policies has to say.
+        for policy in self.policies(ctx)? {
+            if bus.authorize(ctx, &request, Some(policy)).await.is_ok() {
+                return Ok(());
+            }
+        }
+        Err(refusal)
+    }
+
+    fn policies(&self, ctx: &Ctx) -> Result<Vec<Arc<str>>, ApiError> {
+        let policies = self.0.store().read(|tx| {
+            let all = Range::prefix(&(ctx.account.as_str(), ctx.region.as_str()));
+            let documents = tx.range(&RESOURCE_POLICIES, all).map(|entry| Ok(Arc::from(entry?.1.document)));
+            documents.collect::<Result<Vec<_>, LogsError>>()
+        });
+        Ok(policies?)
     }
 
     async fn authorize(&self, ctx: &Ctx, request: &AppendLogs) -> Result<(), ApiError> {
@@ -37,11 +58,16 @@ impl Calls {
     }
 }
 
+/// A service that writes on its own, not in somebody's role.
+fn is_service(ctx: &Ctx) -> bool {
+    matches!(ctx.principal, Principal::Service { .. })
+}
+
 #[async_trait]
 impl LogCalls for Calls {
     async fn append(&self, ctx: &Ctx, request: AppendLogs) -> Result<(), ApiError> {
         if let Err(problem) = self.authorize(ctx, &request).await {
-            if problem.code != "AccessDenied" {
+            if problem.code != "AccessDenied" || is_service(ctx) {
                 return Err(problem);
             }
             // As on AWS there are no lines then; unlike there it is said, once for each group.

@@ -56,6 +56,9 @@ pub(crate) async fn put_permission(
         value.ok_or_else(|| EventsError::Invalid(format!("Parameter {name} must be specified.")))
     };
     let action = required(input.action, "Action")?;
+    if action != "events:PutEvents" {
+        return Err(EventsError::Invalid("Provided value in parameter 'action' is not supported.".to_owned()));
+    }
     let principal = required(input.principal, "Principal")?;
     let sid = required(input.statement_id, "StatementId")?;
     let principal = match principal.as_str() {

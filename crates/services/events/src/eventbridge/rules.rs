@@ -13,7 +13,7 @@ use crate::core::{Events, bus, change_rule, put_rule as write_rule, rule};
 use crate::errors::EventsError;
 use crate::names::BusName;
 use crate::page::{Listing, Page};
-use crate::state::{RULES, Rule, TICKS};
+use crate::state::{RULES, Rule};
 
 /// What PutRule takes.
 #[derive(Shape)]
@@ -163,7 +163,6 @@ pub(crate) async fn delete_rule(events: Arc<Events>, ctx: Ctx, input: DeleteRule
                 return Err(EventsError::Invalid("Rule can't be deleted since it has targets.".to_owned()));
             }
             tx.delete(&RULES, &key)?;
-            tx.delete(&TICKS, &key)?;
             Ok(())
         })
         .await?;
