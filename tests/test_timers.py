@@ -1,6 +1,8 @@
 """EventBridge Scheduler: schedules that fire by the cloud's clock, and what is refused."""
 
 import json
+import os
+import subprocess
 import urllib.request
 from datetime import datetime, timedelta, timezone
 
@@ -363,3 +365,36 @@ def test_targets(own_cloud):
     assert attributes["RETRY_ATTEMPTS"] == "1" and attributes["ERROR_CODE"] == "AccessDenied" and body == {"UserName": "x"}
     attributes, _ = found["unknown"]
     assert attributes == {"ERROR_CODE": "NotImplemented", "RETRY_ATTEMPTS": "0", "TARGET_ARN": unknown}
+
+
+def test_the_clock_and_the_backlog_from_the_command_line(own_cloud):
+    cloud = own_cloud
+
+    def pilvi(*arguments, code=0):
+        command = [os.environ["PILVI_BIN"], *arguments, "--port", str(cloud.port)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        return (done.stdout or done.stderr).strip()
+
+    pilvi("clock", "freeze")
+    assert pilvi("clock", "set", "2030-01-01T00:00:00Z") == pilvi("clock") == "2030-01-01T00:00:00Z"
+    assert pilvi("clock", "advance", "36h") == "2030-01-02T12:00:00Z"
+    assert "not a duration" in pilvi("clock", "advance", "soon", code=1)
+    assert "neither a time" in pilvi("clock", "set", "later", code=1)
+    assert pilvi("deliveries") == "Nothing waits to be delivered."
+    # A queue that is not there: the invocation waits for its next try, and says why.
+    role = scheduler_role(cloud, "r", allow("sqs:SendMessage"))
+    target = {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:gone", "RoleArn": role}
+    schedule = {"Name": "s", "ScheduleExpression": "at(2030-01-02T13:00:00)", "FlexibleTimeWindow": {"Mode": "OFF"}}
+    cloud.client("scheduler").create_schedule(Target=target, **schedule)
+    pilvi("clock", "advance", "1h")
+    report = until(lambda: "tried 1 times" in pilvi("deliveries") and pilvi("deliveries"))
+    assert f"scheduler.invocation to arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/s" in report
+    assert "1 waiting, 0 being made, since 2030-01-02T13:00:00Z" in report
+    assert "next 2030-01-02T13:00:01Z" in report and "The specified queue does not exist." in report
+    # It arrives once there is one.
+    url, _ = queue(cloud, "gone")
+    pilvi("clock", "resume")
+    pilvi("clock", "advance", "5m")
+    assert len(drain(cloud, url, 1)) == 1
+    until(lambda: pilvi("deliveries") == "Nothing waits to be delivered.")

@@ -40,6 +40,21 @@ pub struct Backlog {
     pub running: usize,
 }
 
+/// Deliveries of one kind to one target, and why they are still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many, and how many of them are being made.
+    pub backlog: Backlog,
+    /// When the first of them was enqueued, in milliseconds since 1970.
+    pub since: i64,
+    /// When the next of them is tried, in milliseconds since 1970.
+    pub next: i64,
+    /// How often the most tried of them was tried.
+    pub attempts: u32,
+    /// What its last attempt failed with; none before it was tried.
+    pub cause: Option<String>,
+}
+
 /// Durable, at-least-once deliveries.
 pub struct Deliveries {
     store: Store,
@@ -104,6 +119,42 @@ impl Deliveries {
             running,
         };
         plan.lanes().map(lane).collect()
+    }
+
+    /// What waits and why, by kind and target, from the store. It looks at all deliveries: for people, not for programs.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn report(&self) -> Result<Vec<Waiting>, StoreError> {
+        let mut lanes: BTreeMap<(String, String), Waiting> = BTreeMap::new();
+        self.store.read(|tx| {
+            for entry in tx.range(&DELIVERIES, Range::all()) {
+                let (_, delivery) = entry?;
+                let Delivery { kind, target, created, due, attempt, last_error, .. } = delivery;
+                let lane = lanes.entry((kind.clone(), target.clone())).or_insert_with(|| Waiting {
+                    backlog: Backlog { kind, target, waiting: 0, running: 0 },
+                    since: created,
+                    next: due,
+                    attempts: 0,
+                    cause: None,
+                });
+                lane.backlog.waiting += 1;
+                lane.since = lane.since.min(created);
+                lane.next = lane.next.min(due);
+                if attempt >= lane.attempts {
+                    lane.attempts = attempt;
+                    lane.cause = last_error.or_else(|| lane.cause.take());
+                }
+            }
+            Ok::<(), StoreError>(())
+        })?;
+        for Backlog { kind, target, running, .. } in self.backlog() {
+            if let Some(lane) = lanes.get_mut(&(kind, target)) {
+                lane.backlog.running = running.min(lane.backlog.waiting);
+                lane.backlog.waiting -= lane.backlog.running;
+            }
+        }
+        Ok(lanes.into_values().collect())
     }
 
     /// Makes deliveries until the token is cancelled.

@@ -16,5 +16,5 @@ pub mod targets;
 mod tests;
 
 pub use deliverer::{Deliverer, Outcome, Schedule};
-pub use engine::{Backlog, Deliveries};
+pub use engine::{Backlog, Deliveries, Waiting};
 pub use record::{Delivery, NewDelivery, Origin};

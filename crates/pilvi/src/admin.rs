@@ -6,21 +6,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderValue, Method, StatusCode};
-use pilvi_bus::Platform;
 use pilvi_bus::http::{Connection, HttpFront, Request, Response, collect, full, host};
+use pilvi_bus::{Clock, Platform};
+use pilvi_delivery::{Backlog, Deliveries, Waiting};
+use pilvi_store::StoreError;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 /// Answers the cloud's own pages.
 pub(crate) struct Admin {
     platform: Platform,
+    deliveries: Arc<Deliveries>,
     reset: Arc<Notify>,
     done: Notify,
 }
 
 impl Admin {
-    pub(crate) fn new(platform: Platform, reset: Arc<Notify>) -> Admin {
-        Admin { platform, reset, done: Notify::new() }
+    pub(crate) fn new(platform: Platform, deliveries: Arc<Deliveries>, reset: Arc<Notify>) -> Admin {
+        Admin { platform, deliveries, reset, done: Notify::new() }
     }
 
     /// Wakes those who wait for a reset.
@@ -49,6 +52,20 @@ impl Admin {
         })
     }
 
+    /// What is still to be delivered, by kind and target, with what its last attempt failed with.
+    fn deliveries(&self) -> Result<Value, StoreError> {
+        let time = |ms: i64| jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default();
+        let lane = |lane: Waiting| {
+            let Waiting { backlog: Backlog { kind, target, waiting, running }, since, next, attempts, cause } = lane;
+            json!({
+                "kind": kind, "target": target, "waiting": waiting, "running": running,
+                "since": time(since), "next": time(next), "attempts": attempts, "cause": cause,
+            })
+        };
+        let lanes: Vec<Value> = self.deliveries.report()?.into_iter().map(lane).collect();
+        Ok(json!({ "deliveries": lanes }))
+    }
+
     /// `{"advance": "5m"}`, `{"set": "2026-01-01T00:00:00Z"}`, `{"freeze": true}`, `{"resume": true}`
     fn move_clock(&self, wish: &Value) -> Result<(), String> {
         let clock = &self.platform.clock;
@@ -59,9 +76,12 @@ impl Admin {
             clock.advance(Duration::try_from(span).map_err(|_| "the clock only goes forward; use \"set\"".to_owned())?);
         } else if let Some(time) = wish.get("set") {
             let text = time.as_str().unwrap_or_default();
-            clock.set(
-                text.parse().map_err(|_| format!("\"set\" is not a time such as \"2026-01-01T00:00:00Z\": {text}"))?,
-            );
+            clock.set(match text {
+                "now" => Clock::real_time(),
+                text => text.parse().map_err(|_| {
+                    format!("\"set\" is neither a time such as \"2026-01-01T00:00:00Z\" nor \"now\": {text}")
+                })?,
+            });
         } else if wish.get("freeze").is_some() {
             clock.freeze();
         } else if wish.get("resume").is_some() {
@@ -112,6 +132,10 @@ impl HttpFront for Admin {
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/_pilvi/health" | "/_localstack/health") => answer(StatusCode::OK, &self.health()),
             (&Method::GET, "/_pilvi/status") => answer(StatusCode::OK, &self.status()),
+            (&Method::GET, "/_pilvi/deliveries") => match self.deliveries() {
+                Ok(report) => answer(StatusCode::OK, &report),
+                Err(problem) => answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "message": problem.to_string() })),
+            },
             (&Method::GET, "/_pilvi/clock") => {
                 answer(StatusCode::OK, &json!({ "now": self.platform.clock.now().to_string() }))
             }

@@ -38,6 +38,10 @@ pub(crate) enum Command {
     Status(Address),
     /// Delete everything in a running cloud
     Reset(Address),
+    /// Read or move the clock that everything timed in a running cloud follows
+    Clock(ClockOptions),
+    /// List what a running cloud still has to deliver, and why
+    Deliveries(Address),
     /// List the operations that are built
     #[command(hide = true)]
     Operations,
@@ -85,6 +89,41 @@ impl From<Iam> for IamMode {
             Iam::Off => IamMode::Off,
         }
     }
+}
+
+/// The clock of a running cloud.
+#[derive(Args, Clone)]
+#[command(after_help = "\
+Examples:
+  pilvi clock                              the time
+  pilvi clock advance 5m                   five minutes pass at once
+  pilvi clock set 2030-01-01T00:00:00Z     it is another day
+  pilvi clock set now                      back to the real time")]
+pub(crate) struct ClockOptions {
+    #[command(subcommand)]
+    pub(crate) wish: Option<ClockWish>,
+    /// The cloud's port
+    #[arg(long, global = true, default_value_t = 4566, env = "PILVI_PORT")]
+    pub(crate) port: u16,
+}
+
+/// How to move it.
+#[derive(Subcommand, Clone)]
+pub(crate) enum ClockWish {
+    /// Let time pass: 30s, 5m, 36h
+    Advance {
+        /// How much
+        span: String,
+    },
+    /// Set the time; a clock that runs goes on from there
+    Set {
+        /// When, such as 2030-01-01T00:00:00Z, or now
+        time: String,
+    },
+    /// Stop it where it is
+    Freeze,
+    /// Let it run on
+    Resume,
 }
 
 /// Which running cloud.

@@ -59,9 +59,9 @@ impl Cloud {
             let (service, shutdown) = (service.clone(), platform.shutdown.clone());
             background.spawn(async move { service.run(shutdown).await });
         }
-        background.spawn(wired.deliveries.run(platform.shutdown.clone()));
+        background.spawn(wired.deliveries.clone().run(platform.shutdown.clone()));
         background.spawn(sweep_blobs(platform.clone()));
-        let admin = Arc::new(Admin::new(platform.clone(), reset));
+        let admin = Arc::new(Admin::new(platform.clone(), wired.deliveries, reset));
         // The services' own fronts first: the code of functions lies below the admin's pages.
         let mut fronts = wired.fronts;
         fronts.push(admin.clone());

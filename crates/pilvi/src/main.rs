@@ -3,7 +3,9 @@
 mod admin;
 mod cli;
 mod client;
+mod clock;
 mod cloud;
+mod deliveries;
 mod demo;
 mod start;
 
@@ -38,6 +40,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Command::Status(address) => client::status(&address).await,
             Command::Reset(address) => client::reset(&address).await,
+            Command::Clock(options) => clock::run(options).await,
+            Command::Deliveries(address) => deliveries::list(&address).await,
             Command::Operations => cloud::print_operations().await,
         }
     });
