@@ -398,3 +398,123 @@ def test_the_clock_and_the_backlog_from_the_command_line(own_cloud):
     pilvi("clock", "advance", "5m")
     assert len(drain(cloud, url, 1)) == 1
     until(lambda: pilvi("deliveries") == "Nothing waits to be delivered.")
+
+
+TERRAFORM = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+
+provider "aws" {
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+}
+
+variable "minutes" { default = 5 }
+
+data "aws_caller_identity" "me" {}
+
+resource "aws_sqs_queue" "dead" { name = "dead" }
+
+resource "aws_sqs_queue" "queue" {
+  name                       = "queue.fifo"
+  fifo_queue                 = true
+  deduplication_scope        = "messageGroup"
+  fifo_throughput_limit      = "perMessageGroupId"
+  visibility_timeout_seconds = 45
+  tags                       = { team = "timers" }
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "dead" {
+  queue_url            = aws_sqs_queue.dead.id
+  redrive_allow_policy = jsonencode({ redrivePermission = "denyAll" })
+}
+
+resource "aws_iam_role" "role" {
+  name = "scheduler"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.me.account_id }
+        ArnLike      = { "aws:SourceArn" = "arn:aws:scheduler:*:*:schedule-group/nightly" }
+      }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "may" {
+  role   = aws_iam_role.role.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = "sqs:SendMessage", Resource = "*" }] })
+}
+
+resource "aws_scheduler_schedule_group" "group" {
+  name = "nightly"
+  tags = { team = "timers" }
+}
+
+resource "aws_scheduler_schedule" "schedule" {
+  name                         = "schedule"
+  group_name                   = aws_scheduler_schedule_group.group.name
+  schedule_expression          = "rate(${var.minutes} minutes)"
+  schedule_expression_timezone = "Europe/Helsinki"
+  description                  = "every now and then"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_sqs_queue.queue.arn
+    role_arn = aws_iam_role.role.arn
+    input    = "tick"
+    sqs_parameters {
+      message_group_id = "<aws.scheduler.execution-id>"
+    }
+    dead_letter_config {
+      arn = aws_sqs_queue.dead.arn
+    }
+  }
+}
+"""
+
+
+def test_terraform(own_cloud, tmp_path):
+    program = os.environ.get("PILVI_TERRAFORM")
+    if not program:
+        pytest.skip("terraform is not installed")
+    (tmp_path / "main.tf").write_text(TERRAFORM)
+    settings = tmp_path / "terraform.rc"
+    mirror = 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n'
+    settings.write_text(mirror % os.environ["TF_PLUGIN_DIR"])
+
+    def terraform(*arguments, code=0):
+        environment = dict(own_cloud.environment(), TF_CLI_CONFIG_FILE=str(settings))
+        command = [program, f"-chdir={tmp_path}", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == code, f"{arguments}:\n{done.stdout}\n{done.stderr}"
+
+    terraform("init", "-no-color")
+    terraform("apply", "-auto-approve", "-no-color")
+    terraform("plan", "-detailed-exitcode", "-no-color")
+    sqs = own_cloud.client("sqs")
+    until(lambda: sqs.receive_message(QueueUrl="queue.fifo").get("Messages", [{}])[0].get("Body") == "tick")
+    changed = ("-no-color", "-var", "minutes=7")
+    terraform("apply", "-auto-approve", *changed)
+    terraform("plan", "-detailed-exitcode", *changed)
+    found = own_cloud.client("scheduler").get_schedule(GroupName="nightly", Name="schedule")
+    assert found["ScheduleExpression"] == "rate(7 minutes)"
+    for address, identity in (
+        ("aws_scheduler_schedule.schedule", "nightly/schedule"),
+        ("aws_scheduler_schedule_group.group", "nightly"),
+    ):
+        terraform("state", "rm", address)
+        terraform("import", *changed, address, identity)
+    terraform("plan", "-detailed-exitcode", *changed)
+    terraform("destroy", "-auto-approve", "-no-color")
+    assert own_cloud.client("scheduler").list_schedules()["Schedules"] == []

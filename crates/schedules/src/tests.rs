@@ -194,6 +194,36 @@ proptest! {
         }
     }
 
+    /// Every minute of some days, asked whether it is meant: what the clocks skip never comes, and what comes twice counts once.
+    #[test]
+    fn equals_every_minute_of_days_when_clocks_change(
+        minutes in "[0-9]|[0-5][0-9]|\\*/(5|7|20)|[0-2][0-9]-59", hours in "\\*|[0-3]|1-3|\\*/2|22",
+        zone in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Asia/Kathmandu"]),
+        start in prop::sample::select(vec!["2026-03-28T20:00:00Z", "2026-10-24T20:00:00Z", "2026-03-07T20:00:00Z", "2026-10-31T20:00:00Z", "2026-04-04T06:00:00Z", "2018-11-03T20:00:00Z"]),
+        offset in 0i64..2000,
+    ) {
+        let zone = TimeZone::get(zone).unwrap();
+        let Ok(schedule) = Schedule::parse(&format!("cron({minutes} {hours} * * ? *)")) else { return Ok(()) };
+        let start: Timestamp = start.parse().unwrap();
+        let after = start + SignedDuration::from_mins(offset) + SignedDuration::from_secs(7);
+        let is_one_of = |text: &str, value: i8| match text.split_once('/') {
+            Some((_, step)) => value % step.parse::<i8>().unwrap() == 0,
+            None => match text.split_once('-') {
+                Some((first, last)) => (first.parse().unwrap()..=last.parse().unwrap()).contains(&value),
+                None => text == "*" || text.parse::<i8>().unwrap() == value,
+            },
+        };
+        let slow = (1..).map(|minute| start + SignedDuration::from_mins(minute)).find(|time| {
+            let local = zone.to_datetime(*time);
+            // The second time that a local time comes, it came an hour or half an hour before.
+            let again = [30, 60].iter().any(|minutes| {
+                zone.to_datetime(*time - SignedDuration::from_mins(*minutes)) == local
+            });
+            *time > after && !again && is_one_of(&hours, local.hour()) && is_one_of(&minutes, local.minute())
+        });
+        prop_assert_eq!(schedule.next_after(after, &zone), slow);
+    }
+
     #[test]
     fn parsing_never_panics(text in r"(cron|rate|at)\([0-9A-Z?*/,#LW: -]{0,24}\)?") {
         let _ = Schedule::parse_lenient(&text);
