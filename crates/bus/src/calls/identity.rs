@@ -27,10 +27,35 @@ pub trait IdentityCalls: Send + Sync {
         role_arn: &str,
         session_name: &str,
     ) -> Result<AssumedFor, ApiError>;
+    /// The same on behalf of a resource: the trust policy may ask for its ARN (`aws:SourceArn`).
+    async fn assume_on_behalf(
+        &self,
+        service: &'static str,
+        role_arn: &str,
+        session_name: &str,
+        source_arn: &str,
+    ) -> Result<AssumedFor, ApiError> {
+        let _ = source_arn;
+        self.assume_for(service, role_arn, session_name).await
+    }
     /// Whether the caller may pass this role to `service` (`iam:PassRole`) and the role exists and trusts it.
     ///
     /// # Errors
     /// AccessDenied where the caller may not; `Ok(false)` where the role does not exist or does not trust the service,
     /// which each service words differently.
     async fn may_pass_role(&self, ctx: &Ctx, role_arn: &str, service: &'static str) -> Result<bool, ApiError>;
+    /// The same on behalf of a resource: the trust policy may ask for its ARN (`aws:SourceArn`).
+    ///
+    /// # Errors
+    /// As [`IdentityCalls::may_pass_role`].
+    async fn may_pass_role_on_behalf(
+        &self,
+        ctx: &Ctx,
+        role_arn: &str,
+        service: &'static str,
+        source_arn: &str,
+    ) -> Result<bool, ApiError> {
+        let _ = source_arn;
+        self.may_pass_role(ctx, role_arn, service).await
+    }
 }

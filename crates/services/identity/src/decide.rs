@@ -128,10 +128,17 @@ impl Identity {
         Err(ApiError::new("AccessDenied", 403, text))
     }
 
-    /// Whether a role's trust policy lets this service take it on.
-    pub(crate) fn trusts_service(&self, role: &Entity, service: &'static str, region: &str) -> bool {
+    /// Whether a role's trust policy lets this service take it on, for the resource `source` where it acts for one.
+    pub(crate) fn trusts_service(
+        &self,
+        role: &Entity,
+        service: &'static str,
+        region: &str,
+        source: Option<&str>,
+    ) -> bool {
         let account = role.arn.split(':').nth(4).unwrap_or_default().to_owned();
-        let principal = Principal::Service { name: service, source_arn: None, source_account: account.clone() };
+        let source_arn = source.map(str::to_owned);
+        let principal = Principal::Service { name: service, source_arn, source_account: account.clone() };
         let ctx = RequestContext::internal(principal, &account, region, "");
         self.trusts(&ctx, &AccessRequest::new("sts:AssumeRole", role.arn.clone()), role).is_ok()
     }

@@ -132,37 +132,20 @@ fn session_credential(session: &SessionKey) -> Credential {
 /// The typed calls of identities.
 pub(crate) struct Calls(pub(crate) Arc<Identity>);
 
-#[async_trait]
-impl IdentityCalls for Calls {
-    async fn look_up_key(&self, access_key: &str) -> KeyLookup {
-        match self.0.known_key(access_key) {
-            Ok(Some(credential)) => return KeyLookup::Known(credential),
-            Ok(None) => {}
-            Err(problem) => {
-                warn!(%problem, "an access key could not be looked up");
-                return KeyLookup::Unknown;
-            }
-        }
-        if self.0.mode() == IamMode::Strict || is_of_aws_form(access_key) {
-            return KeyLookup::Unknown;
-        }
-        let is_account = access_key.len() == 12 && access_key.bytes().all(|digit| digit.is_ascii_digit());
-        let account = if is_account { access_key } else { DEFAULT_ACCOUNT };
-        KeyLookup::Trusted(Principal::Root { account: account.to_owned() })
-    }
-
-    async fn assume_for(
+impl Calls {
+    fn take_on(
         &self,
         service: &'static str,
         role_arn: &str,
         session_name: &str,
+        source: Option<&str>,
     ) -> Result<AssumedFor, ApiError> {
         let identity = &self.0;
         let parsed = Arn::parse(role_arn).ok_or_else(|| denied(role_arn))?;
         let role = identity.role_by_arn(role_arn)?;
         let unknown = role.is_none();
         match &role {
-            Some(role) if !identity.trusts_service(role, service, "us-east-1") => return Err(denied(role_arn)),
+            Some(role) if !identity.trusts_service(role, service, "us-east-1", source) => return Err(denied(role_arn)),
             None if identity.mode() == IamMode::Strict => return Err(denied(role_arn)),
             None if identity.mode() == IamMode::Enforce => {
                 info!(role_arn, "this role does not exist: whoever runs under it may do everything");
@@ -191,13 +174,72 @@ impl IdentityCalls for Calls {
         Ok(AssumedFor { credentials: identity.issue_soft(session, &parsed.account), principal })
     }
 
-    async fn may_pass_role(&self, ctx: &Ctx, role_arn: &str, service: &'static str) -> Result<bool, ApiError> {
+    async fn may_pass(
+        &self,
+        ctx: &Ctx,
+        role_arn: &str,
+        service: &'static str,
+        source: Option<&str>,
+    ) -> Result<bool, ApiError> {
         let request = AccessRequest::new("iam:PassRole", role_arn).with("iam:PassedToService", service);
         self.0.platform.bus.authorize(ctx, &request, None).await?;
         match self.0.role_by_arn(role_arn)? {
-            Some(role) => Ok(self.0.trusts_service(&role, service, &ctx.region)),
+            Some(role) => Ok(self.0.trusts_service(&role, service, &ctx.region, source)),
             None => Ok(self.0.mode() != IamMode::Strict),
         }
+    }
+}
+
+#[async_trait]
+impl IdentityCalls for Calls {
+    async fn look_up_key(&self, access_key: &str) -> KeyLookup {
+        match self.0.known_key(access_key) {
+            Ok(Some(credential)) => return KeyLookup::Known(credential),
+            Ok(None) => {}
+            Err(problem) => {
+                warn!(%problem, "an access key could not be looked up");
+                return KeyLookup::Unknown;
+            }
+        }
+        if self.0.mode() == IamMode::Strict || is_of_aws_form(access_key) {
+            return KeyLookup::Unknown;
+        }
+        let is_account = access_key.len() == 12 && access_key.bytes().all(|digit| digit.is_ascii_digit());
+        let account = if is_account { access_key } else { DEFAULT_ACCOUNT };
+        KeyLookup::Trusted(Principal::Root { account: account.to_owned() })
+    }
+
+    async fn assume_for(
+        &self,
+        service: &'static str,
+        role_arn: &str,
+        session_name: &str,
+    ) -> Result<AssumedFor, ApiError> {
+        self.take_on(service, role_arn, session_name, None)
+    }
+
+    async fn assume_on_behalf(
+        &self,
+        service: &'static str,
+        role_arn: &str,
+        session_name: &str,
+        source_arn: &str,
+    ) -> Result<AssumedFor, ApiError> {
+        self.take_on(service, role_arn, session_name, Some(source_arn))
+    }
+
+    async fn may_pass_role(&self, ctx: &Ctx, role_arn: &str, service: &'static str) -> Result<bool, ApiError> {
+        self.may_pass(ctx, role_arn, service, None).await
+    }
+
+    async fn may_pass_role_on_behalf(
+        &self,
+        ctx: &Ctx,
+        role_arn: &str,
+        service: &'static str,
+        source_arn: &str,
+    ) -> Result<bool, ApiError> {
+        self.may_pass(ctx, role_arn, service, Some(source_arn)).await
     }
 }
 

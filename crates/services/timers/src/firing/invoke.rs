@@ -63,8 +63,11 @@ fn refused(output: &Val) -> Option<ApiError> {
 /// The context of a call that a schedule's role makes.
 pub(super) async fn as_role(platform: &Platform, delivery: &Delivery, role: &str) -> Result<Ctx, ApiError> {
     let origin = &delivery.origin;
-    let name = origin.source_arn.rsplit('/').next().unwrap_or_default();
-    let assumed = platform.bus.identity()?.assume_for("scheduler.amazonaws.com", role, name).await?;
+    let (schedule, name) = origin.source_arn.rsplit_once('/').unwrap_or_default();
+    // A trust policy names the group that a schedule is in ("Prevent cross-service confused deputy", Scheduler user guide).
+    let group = schedule.replacen(":schedule/", ":schedule-group/", 1);
+    let identity = platform.bus.identity()?;
+    let assumed = identity.assume_on_behalf("scheduler.amazonaws.com", role, name, &group).await?;
     let endpoint = platform.settings.endpoint();
     let mut ctx = RequestContext::internal(assumed.principal, &origin.account, &origin.region, &endpoint);
     ctx.trace.clone_from(&origin.trace);

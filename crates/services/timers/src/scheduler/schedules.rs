@@ -12,7 +12,7 @@ use crate::core::Timers;
 use crate::errors::TimerError;
 use crate::firing::ticker::plan_next;
 use crate::rhythm::Rhythm;
-use crate::state::{DEFAULT_GROUP, GROUPS, Key, Record, SCHEDULES, Spec, schedule_arn};
+use crate::state::{DEFAULT_GROUP, GROUPS, Key, Record, SCHEDULES, Spec, group_arn, schedule_arn};
 use crate::target::{RetryPolicy, Target};
 
 /// When exactly a schedule may fire.
@@ -130,7 +130,7 @@ fn has_group(tx: &ReadTx<'_>, (account, region, group, _): &Key) -> Result<(), T
 }
 
 /// What is asked for, checked, with what is left out filled in as AWS shows it.
-async fn spec(timers: &Timers, ctx: &Ctx, input: PutScheduleInput) -> Result<Spec, TimerError> {
+async fn spec(timers: &Timers, ctx: &Ctx, group: &str, input: PutScheduleInput) -> Result<Spec, TimerError> {
     let FlexibleTimeWindow { mode, maximum_window_in_minutes: window } = input.flexible_time_window;
     let mut target = input.target;
     let policy = target.retry_policy.get_or_insert_default();
@@ -151,7 +151,8 @@ async fn spec(timers: &Timers, ctx: &Ctx, input: PutScheduleInput) -> Result<Spe
     };
     check::check(ctx, &spec, &mode, window, timers.now())?;
     let identity = timers.platform.bus.identity()?;
-    if !identity.may_pass_role(ctx, &spec.target.role_arn, "scheduler.amazonaws.com").await? {
+    let (role, group) = (&spec.target.role_arn, group_arn(&ctx.account, &ctx.region, group));
+    if !identity.may_pass_role_on_behalf(ctx, role, "scheduler.amazonaws.com", &group).await? {
         let text = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
         return Err(TimerError::Invalid(text.to_owned()));
     }
@@ -165,7 +166,7 @@ pub(crate) async fn create_schedule(
 ) -> Result<PutScheduleOutput, TimerError> {
     let key = key(&ctx, input.group_name.as_ref(), &input.name);
     let token = input.client_token.clone();
-    let spec = spec(&timers, &ctx, input).await?;
+    let spec = spec(&timers, &ctx, &key.2, input).await?;
     let now = timers.now();
     let mut record = Record { created: now, modified: now, token, spec, anchor: now, next: None };
     record.next = Rhythm::of(&record).and_then(|rhythm| plan_next(&record.spec, rhythm.first(now)));
@@ -192,7 +193,7 @@ pub(crate) async fn update_schedule(
     input: PutScheduleInput,
 ) -> Result<PutScheduleOutput, TimerError> {
     let key = key(&ctx, input.group_name.as_ref(), &input.name);
-    let spec = spec(&timers, &ctx, input).await?;
+    let spec = spec(&timers, &ctx, &key.2, input).await?;
     let now = timers.now();
     let written = key.clone();
     timers
