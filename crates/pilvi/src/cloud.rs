@@ -133,7 +133,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let deliveries = Deliveries::new(platform)?;
     services.push(pilvi_logs::service(platform, deliveries.clone()));
     Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");
-    let (functions, downloads) = pilvi_functions::service(platform, deliveries.clone()).await?;
+    let (functions, function_fronts) = pilvi_functions::service(platform, deliveries.clone()).await?;
     services.push(functions);
     let (topics, certificates) = pilvi_topics::service(platform, deliveries.clone())?;
     services.push(topics);
@@ -144,7 +144,9 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let (apis, gateway) = pilvi_apis::service(platform)?;
     services.push(apis);
     bus.wire_services(services.clone());
-    Ok(Wired { services, deliveries, fronts: vec![gateway, downloads, certificates], fallback: objects.front() })
+    let mut fronts = vec![gateway, certificates];
+    fronts.extend(function_fronts);
+    Ok(Wired { services, deliveries, fronts, fallback: objects.front() })
 }
 
 /// Buckets' notices, as deliveries.

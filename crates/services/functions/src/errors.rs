@@ -31,6 +31,11 @@ pub enum FunctionError {
     /// Code, status and text of a refusal that does not say whose fault it is (`Type`), as a few do not.
     #[error("{2}")]
     Bare(&'static str, u16, String),
+    /// The function called itself again and again.
+    #[error(
+        "Lambda detected the function being invoked in a recursive loop with other AWS resources and stopped the invocation."
+    )]
+    Recursive,
     /// The event is no JSON.
     #[error("{0}")]
     RequestContent(String),
@@ -73,6 +78,7 @@ impl From<FunctionError> for ApiError {
             FunctionError::Revision | FunctionError::LayerRevision => {
                 ApiError::new("PreconditionFailedException", 412, text)
             }
+            FunctionError::Recursive => ApiError::new("RecursiveInvocationException", 400, text),
             FunctionError::RequestContent(_) => ApiError::new("InvalidRequestContentException", 400, text),
             FunctionError::TooLarge(_) => ApiError::new("RequestTooLargeException", 413, text),
             FunctionError::Throttled(reason) => {

@@ -13,6 +13,7 @@ mod download;
 mod errors;
 mod facts;
 mod lambda;
+mod lineage;
 mod log_sink;
 mod mappings;
 mod names;
@@ -22,6 +23,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod url;
 
 use std::sync::Arc;
 
@@ -85,16 +87,16 @@ impl ResourcePolicies for Policies {
     }
 }
 
-/// The service, and the front that code is downloaded from.
+/// The service, and its fronts: functions' addresses, and where code is downloaded from.
 ///
 /// # Errors
 /// The data folder cannot be written.
 #[rustfmt::skip] // a table reads better with a line for each operation
-pub async fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result<(Arc<dyn Service>, Arc<dyn HttpFront>), ExecutorError> {
+pub async fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result<(Arc<dyn Service>, Vec<Arc<dyn HttpFront>>), ExecutorError> {
     let functions = Functions::open(platform, deliveries.clone()).await?;
     platform.bus.wire_functions(Arc::new(calls::Calls(functions.clone())));
     queued::QueuedInvocations::register(platform, &deliveries, Arc::new(Facts(platform.store.clone())));
-    let front = Arc::new(download::Downloads(platform.blobs.clone()));
+    let fronts: Vec<Arc<dyn HttpFront>> = vec![Arc::new(url::UrlFront(functions.clone())), Arc::new(download::Downloads(platform.blobs.clone()))];
     let policies = Arc::new(Policies(functions.clone()));
     let manifest = Manifest::new("lambda", functions)
         .resource_policies(policies)
@@ -168,5 +170,5 @@ pub async fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result
             functions.executor.shutdown().await;
         })
         .into_service();
-    Ok((service, front))
+    Ok((service, fronts))
 }

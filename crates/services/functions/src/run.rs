@@ -8,7 +8,9 @@ use pilvi_executor::{ExecutorError, Invocation, InvokeResult};
 
 use crate::core::Functions;
 use crate::errors::FunctionError;
-use crate::state::{Function, FunctionKey};
+use crate::lambda::concurrency;
+use crate::lineage;
+use crate::state::{Function, FunctionKey, LATEST};
 
 /// The largest event of a synchronous invocation ("Lambda quotas").
 pub(crate) const MOST_SYNCHRONOUS: usize = 6_291_456;
@@ -49,13 +51,14 @@ impl Functions {
     /// Runs a function and waits for its answer.
     pub(crate) async fn run(&self, ctx: &Ctx, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
         let _running = self.count(function)?;
+        let trace = self.unlooped(ctx, function)?;
         let spec = self.spec(function).await?;
         let client_context = run.client_context.as_ref().and_then(|text| STANDARD.decode(text).ok());
         let invocation = Invocation {
             request_id: run.request_id,
             payload: run.payload,
             invoked_arn: run.invoked_arn,
-            trace_id: Some(ctx.trace.clone()),
+            trace_id: Some(trace),
             client_context: client_context.and_then(|bytes| String::from_utf8(bytes).ok()),
             cognito_identity: None,
         };
@@ -73,9 +76,24 @@ impl Functions {
         })
     }
 
+    /// The trace with this invocation in its lineage; refused where the function has called itself too often.
+    fn unlooped(&self, ctx: &Ctx, function: &Function) -> Result<String, FunctionError> {
+        let named = function.named();
+        let (trace, times) = lineage::extended(&ctx.trace, &named.unqualified_arn());
+        if times > lineage::MOST && !self.shared(&named)?.allows_loops() {
+            return Err(FunctionError::Recursive);
+        }
+        Ok(trace)
+    }
+
     fn count(&self, function: &Function) -> Result<Option<Running<'_>>, FunctionError> {
         let Some(limit) = self.shared(&function.named())?.reserved_concurrency else { return Ok(None) };
         let key = (function.account.clone(), function.region.clone(), function.name.clone());
+        // What is provisioned is there for published versions alone.
+        let limit = match function.version == LATEST {
+            true => limit - self.store().read(|tx| concurrency::provisioned(tx, &function.named().key()))?,
+            false => limit,
+        };
         let mut running = self.running.lock();
         let count = running.entry(key.clone()).or_insert(0);
         if *count >= limit {
@@ -95,8 +113,37 @@ pub(crate) fn checked(payload: Option<Bytes>, limit: usize) -> Result<Bytes, Fun
         return Err(FunctionError::TooLarge(text));
     }
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
-        let text = format!("Could not parse request body into json: {error}");
-        return Err(FunctionError::RequestContent(text));
+        return Err(FunctionError::RequestContent(unreadable(&payload, &error)));
     }
     Ok(payload)
+}
+
+/// What Lambda's parser says of an event that is no JSON: its words for the first character and for the encoding, ours for the rest.
+fn unreadable(payload: &[u8], error: &serde_json::Error) -> String {
+    let bad = match std::str::from_utf8(payload) {
+        Err(place) => payload.get(place.valid_up_to()).map(|byte| (place.valid_up_to(), *byte)),
+        Ok(_) => None,
+    };
+    let start = payload.iter().position(|byte| !byte.is_ascii_whitespace());
+    let first = start.and_then(|place| Some((place, *payload.get(place)?)));
+    let (text, column) = match (first, bad) {
+        (_, Some((place, byte))) => (format!("Invalid UTF-8 start byte {byte:#x}"), place + 1),
+        (Some((place, byte)), None) if !b"{[\"-0123456789tfn".contains(&byte) => {
+            let shown = match byte {
+                0x20..0x7f => format!("'{}' (code {byte})", char::from(byte)),
+                _ => format!("(CTRL-CHAR, code {byte})"),
+            };
+            let text = format!(
+                "Unexpected character ({shown}): expected a valid value (JSON String, Number, Array, Object or token 'null', \
+                 'true' or 'false')"
+            );
+            (text, place + 1)
+        }
+        _ => (error.to_string(), error.column()),
+    };
+    format!(
+        "Could not parse request body into json: Could not parse payload into json: {text}\n at [Source: REDACTED \
+         (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {}, column: {column}]",
+        error.line()
+    )
 }

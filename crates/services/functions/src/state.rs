@@ -110,6 +110,13 @@ pub(crate) struct Shared {
     pub(crate) code_signing: Option<String>,
 }
 
+impl Shared {
+    /// Whether the function may call itself again and again.
+    pub(crate) fn allows_loops(&self) -> bool {
+        self.recursion.as_deref() == Some("Allow")
+    }
+}
+
 /// A name for a version, or for two of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Alias {

@@ -37,6 +37,15 @@ pub(crate) fn unreserved(tx: &ReadTx<'_>, account: &str, region: &str) -> Result
     Ok(left)
 }
 
+/// The concurrency that all versions of a function have provisioned.
+pub(crate) fn provisioned(tx: &ReadTx<'_>, key: &(&str, &str, &str)) -> Result<i64, FunctionError> {
+    let mut all = 0;
+    for entry in tx.range(&PROVISIONED, Range::prefix(key)) {
+        all += entry?.1.requested;
+    }
+    Ok(all)
+}
+
 /// What PutFunctionConcurrency takes.
 #[derive(Shape)]
 pub(crate) struct PutFunctionConcurrencyInput {
@@ -60,6 +69,14 @@ async fn set(functions: &Functions, named: Named, number: Option<i64>) -> Result
                 let text = format!(
                     "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
                      below its minimum value of [{UNRESERVED}]."
+                );
+                return Err(FunctionError::Bare("InvalidParameterValueException", 400, text));
+            }
+            let provisioned = provisioned(tx, &named.key())?;
+            if let Some(number) = number.filter(|number| *number < provisioned) {
+                let text = format!(
+                    " ReservedConcurrentExecutions  {number} should not be lower than function's total provisioned \
+                     concurrency [{provisioned}]."
                 );
                 return Err(FunctionError::Bare("InvalidParameterValueException", 400, text));
             }

@@ -6,7 +6,7 @@ use pilvi_bus::{ApiError, Ctx};
 use pilvi_model::Shape;
 use pilvi_store::{Range, ReadTx};
 
-use super::concurrency::{UNRESERVED, unreserved};
+use super::concurrency::{UNRESERVED, provisioned, unreserved};
 use super::page;
 use super::shapes::lambda_time;
 use crate::core::{Functions, alias, exists, find};
@@ -92,9 +92,10 @@ fn check_conflicts(tx: &ReadTx<'_>, named: &Named, qualifier: &str) -> Result<()
 }
 
 /// The concurrency that is left for it.
-fn check_room(tx: &ReadTx<'_>, named: &Named, number: i64) -> Result<(), FunctionError> {
+fn check_room(tx: &ReadTx<'_>, named: &Named, qualifier: &str, number: i64) -> Result<(), FunctionError> {
     if let Some(reserved) = tx.get(&SHARED, &named.key())?.and_then(|shared| shared.reserved_concurrency) {
-        if number > reserved {
+        let before = tx.get(&PROVISIONED, &named.key_at(qualifier))?.map_or(0, |config| config.requested);
+        if provisioned(tx, &named.key())? - before + number > reserved {
             let text = "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function";
             return Err(FunctionError::Invalid(text.to_owned()));
         }
@@ -130,7 +131,7 @@ pub(crate) async fn put(
         .write(move |tx| {
             exists(tx, &named)?;
             check_conflicts(tx, &named, &qualifier)?;
-            check_room(tx, &named, requested)?;
+            check_room(tx, &named, &qualifier, requested)?;
             tx.put(&PROVISIONED, &named.key_at(&qualifier), &config)?;
             Ok(ProvisionedOutput::of(&config, config.modified))
         })

@@ -105,7 +105,7 @@ impl Mappings {
         let key = (&*ctx.account, &*ctx.region, uuid);
         let found = self.platform.store.read(|tx| tx.get(&MAPPINGS, &key))?;
         found.ok_or_else(|| {
-            rules::user(ApiError::new("ResourceNotFoundException", 404, "The resource you requested does not exist."))
+            ApiError::new("ResourceNotFoundException", 404, "The resource you requested does not exist.")
         })
     }
 

@@ -14,6 +14,7 @@ use super::shapes::{
 };
 use super::state::{self, MAPPINGS, Mapping};
 use super::{Mappings, rules};
+use crate::names::Named;
 
 /// The most that one answer lists.
 const PAGE: usize = 100;
@@ -58,10 +59,9 @@ async fn create(
     ctx: Ctx,
     input: CreateEventSourceMappingInput,
 ) -> Result<EventSourceMappingConfiguration, ApiError> {
+    rules::only_of_streams(&input)?;
+    rules::scaling(input.scaling_config.as_ref(), input.provisioned_poller_config.as_ref())?;
     let source = rules::source_kind(input.event_source_arn)?;
-    if input.starting_position.is_some() {
-        return Err(rules::invalid("StartingPosition is not valid for SQS event sources."));
-    }
     let filters = rules::filters(input.filter_criteria)?;
     let function = mappings.functions.function(&ctx, &input.function_name).map_err(|problem| match problem.status {
         404 => rules::invalid("Function does not exist"),
@@ -81,6 +81,8 @@ async fn create(
         filters,
         response_types: input.function_response_types.unwrap_or_default(),
         kms_key: input.kms_key_arn,
+        metrics: input.metrics_config.and_then(|config| config.metrics),
+        pollers: input.provisioned_poller_config,
         tags: input.tags.map(|tags| tags.0).unwrap_or_default(),
         modified: mappings.platform.clock.now_ms(),
     };
@@ -96,7 +98,7 @@ async fn create(
                     "An event source mapping with SQS arn (\" {} \") and function (\" {name} \") already exists. Please update or delete the existing mapping with UUID {}",
                     new.source, other.uuid
                 );
-                return Err(rules::user(ApiError::new("ResourceConflictException", 409, text)));
+                return Err(ApiError::new("ResourceConflictException", 409, text));
             }
         }
         tx.put(&MAPPINGS, &new.key(), &new).map_err(ApiError::from)
@@ -121,7 +123,8 @@ async fn list(
     input: ListEventSourceMappingsInput,
 ) -> Result<ListEventSourceMappingsOutput, ApiError> {
     let function = match &input.function_name {
-        Some(name) => Some(mappings.functions.function(&ctx, name)?.arn),
+        // A function that is gone, or never was, has no mappings or those that outlived it.
+        Some(name) => Some(Named::parse(&ctx, name, None)?.arn()),
         None => None,
     };
     let most = input.max_items.and_then(|most| usize::try_from(most).ok()).unwrap_or(PAGE).clamp(1, PAGE);
@@ -166,8 +169,15 @@ async fn update(
     mapping.enabled = input.enabled.unwrap_or(mapping.enabled);
     mapping.batch_size = input.batch_size.unwrap_or(mapping.batch_size);
     mapping.window = input.maximum_batching_window_in_seconds.unwrap_or(mapping.window);
+    rules::scaling(input.scaling_config.as_ref(), input.provisioned_poller_config.as_ref())?;
     if let Some(config) = input.scaling_config {
         mapping.max_concurrency = config.maximum_concurrency;
+    }
+    if let Some(config) = input.provisioned_poller_config {
+        mapping.pollers = Some(config);
+    }
+    if let Some(config) = input.metrics_config {
+        mapping.metrics = config.metrics.filter(|metrics| !metrics.is_empty());
     }
     if let Some(kinds) = input.function_response_types {
         mapping.response_types = kinds;

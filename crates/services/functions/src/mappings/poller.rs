@@ -151,7 +151,9 @@ impl Poller {
     async fn invoke(&self, messages: Vec<ReceivedMessage>) -> bool {
         let event = batch::event(&messages, &self.mapping.source, &self.region);
         let payload = Bytes::from(event.to_string());
-        let result = match self.call(payload).await {
+        let attributes = messages.iter().flat_map(|message| &message.system_attributes);
+        let trace = attributes.filter(|(name, _)| name == "AWSTraceHeader").map(|(_, trace)| trace.clone()).next();
+        let result = match self.call(payload, trace).await {
             Ok(result) => result,
             Err(problem) => {
                 warn!(%problem, function = self.mapping.function, "cannot invoke; the messages come back");
@@ -175,9 +177,13 @@ impl Poller {
         failed.is_empty()
     }
 
-    async fn call(&self, payload: Bytes) -> Result<pilvi_bus::calls::FunctionResult, ApiError> {
+    async fn call(&self, payload: Bytes, trace: Option<String>) -> Result<pilvi_bus::calls::FunctionResult, ApiError> {
         let account = self.mapping.account.clone();
-        let ctx: Ctx = Arc::new(internal(&self.platform, Principal::Root { account }, &self.mapping.function));
+        let mut ctx = internal(&self.platform, Principal::Root { account }, &self.mapping.function);
+        if let Some(trace) = trace {
+            ctx.trace = trace;
+        }
+        let ctx: Ctx = Arc::new(ctx);
         let mut pause = Duration::from_millis(200);
         let mut tries = 1;
         loop {

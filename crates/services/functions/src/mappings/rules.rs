@@ -5,18 +5,50 @@ use std::sync::Arc;
 use pilvi_bus::{AccessRequest, ApiError, Arn, Ctx, Platform};
 use pilvi_patterns::Pattern;
 
-use super::shapes::FilterCriteria;
+use super::shapes::{CreateEventSourceMappingInput, FilterCriteria, PollerConfig, ScalingConfig};
 use super::state::Mapping;
 use super::{FunctionFacts, internal};
 
 /// An InvalidParameterValueException.
 pub(super) fn invalid(text: impl Into<String>) -> ApiError {
-    user(ApiError::new("InvalidParameterValueException", 400, text))
+    ApiError::new("InvalidParameterValueException", 400, text)
 }
 
-/// The same error, with the client at fault, as Lambda's errors say.
-pub(super) fn user(error: ApiError) -> ApiError {
-    error.with_member("Type", "User")
+/// Refuses what only streams have. Kinds of sources that are not built are told later.
+pub(super) fn only_of_streams(input: &CreateEventSourceMappingInput) -> Result<(), ApiError> {
+    let is_queue = input.event_source_arn.as_deref().and_then(Arn::parse).is_some_and(|arn| arn.service == "sqs");
+    if !is_queue {
+        return Ok(());
+    }
+    if input.starting_position.is_some() {
+        return Err(invalid("StartingPosition is not valid for SQS event sources."));
+    }
+    let streams = [
+        ("ParallelizationFactor", input.parallelization_factor.is_some()),
+        ("BisectBatchOnFunctionError", input.bisect_batch_on_function_error.is_some()),
+        ("MaximumRecordAgeInSeconds", input.maximum_record_age_in_seconds.is_some()),
+        ("MaximumRetryAttempts", input.maximum_retry_attempts.is_some()),
+        ("TumblingWindowInSeconds", input.tumbling_window_in_seconds.is_some()),
+        ("DestinationConfig", input.destination_config.as_ref().is_some_and(|config| config.is_set())),
+    ];
+    match streams.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(invalid(format!("Unsupported {name} parameter for given event source mapping type."))),
+        None => Ok(()),
+    }
+}
+
+/// A mapping scales by itself or has pollers of its own.
+pub(super) fn scaling(scaling: Option<&ScalingConfig>, pollers: Option<&PollerConfig>) -> Result<(), ApiError> {
+    let Some(pollers) = pollers else { return Ok(()) };
+    if scaling.is_some_and(|config| config.maximum_concurrency.is_some()) {
+        return Err(invalid("MaximumConcurrency and ProvisionedPollerConfig cannot be used together."));
+    }
+    match (pollers.minimum_pollers, pollers.maximum_pollers) {
+        (Some(least), Some(most)) if least > most => {
+            Err(invalid("MinimumPollers cannot be greater than MaximumPollers."))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The patterns of a filter; none where there are none.

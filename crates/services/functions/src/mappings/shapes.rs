@@ -2,6 +2,7 @@
 
 use pilvi_model::shape::Entries;
 use pilvi_model::{Shape, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::state::Mapping;
 
@@ -23,6 +24,40 @@ pub(crate) struct ScalingConfig {
     pub(crate) maximum_concurrency: Option<i64>,
 }
 
+/// Pollers that are kept ready. Kept as a record: pollers are started as they are needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Shape)]
+pub(crate) struct PollerConfig {
+    pub(crate) minimum_pollers: Option<i64>,
+    pub(crate) maximum_pollers: Option<i64>,
+    pub(crate) poller_group_name: Option<String>,
+}
+
+/// What is measured. Kept as a record.
+#[derive(Clone, Shape)]
+pub(crate) struct MetricsConfig {
+    pub(crate) metrics: Option<Vec<String>>,
+}
+
+/// Where failed batches of streams go.
+#[derive(Shape)]
+pub(crate) struct DestinationConfig {
+    on_success: Option<Destination>,
+    on_failure: Option<Destination>,
+}
+
+#[derive(Shape)]
+struct Destination {
+    destination: Option<String>,
+}
+
+impl DestinationConfig {
+    /// Whether anything is to be told.
+    pub(crate) fn is_set(&self) -> bool {
+        let both = [&self.on_success, &self.on_failure];
+        both.into_iter().flatten().any(|one| one.destination.as_ref().is_some_and(|arn| !arn.is_empty()))
+    }
+}
+
 /// What CreateEventSourceMapping takes.
 #[derive(Shape)]
 pub(crate) struct CreateEventSourceMappingInput {
@@ -33,9 +68,17 @@ pub(crate) struct CreateEventSourceMappingInput {
     pub(crate) filter_criteria: Option<FilterCriteria>,
     pub(crate) maximum_batching_window_in_seconds: Option<i64>,
     pub(crate) starting_position: Option<String>,
+    pub(crate) parallelization_factor: Option<i64>,
+    pub(crate) bisect_batch_on_function_error: Option<bool>,
+    pub(crate) maximum_record_age_in_seconds: Option<i64>,
+    pub(crate) maximum_retry_attempts: Option<i64>,
+    pub(crate) tumbling_window_in_seconds: Option<i64>,
+    pub(crate) destination_config: Option<DestinationConfig>,
     pub(crate) tags: Option<Entries<String>>,
     pub(crate) function_response_types: Option<Vec<String>>,
     pub(crate) scaling_config: Option<ScalingConfig>,
+    pub(crate) metrics_config: Option<MetricsConfig>,
+    pub(crate) provisioned_poller_config: Option<PollerConfig>,
     #[shape(name = "KMSKeyArn")]
     pub(crate) kms_key_arn: Option<String>,
 }
@@ -52,6 +95,8 @@ pub(crate) struct UpdateEventSourceMappingInput {
     pub(crate) maximum_batching_window_in_seconds: Option<i64>,
     pub(crate) function_response_types: Option<Vec<String>>,
     pub(crate) scaling_config: Option<ScalingConfig>,
+    pub(crate) metrics_config: Option<MetricsConfig>,
+    pub(crate) provisioned_poller_config: Option<PollerConfig>,
     #[shape(name = "KMSKeyArn")]
     pub(crate) kms_key_arn: Option<String>,
 }
@@ -94,6 +139,8 @@ pub(crate) struct EventSourceMappingConfiguration {
     pub(crate) state_transition_reason: Option<String>,
     pub(crate) function_response_types: Option<Vec<String>>,
     pub(crate) scaling_config: Option<ScalingConfig>,
+    pub(crate) metrics_config: Option<MetricsConfig>,
+    pub(crate) provisioned_poller_config: Option<PollerConfig>,
     #[shape(name = "KMSKeyArn")]
     pub(crate) kms_key_arn: Option<String>,
     pub(crate) event_source_mapping_arn: Option<String>,
@@ -119,6 +166,8 @@ impl EventSourceMappingConfiguration {
             state_transition_reason: Some("USER_INITIATED".to_owned()),
             function_response_types: Some(mapping.response_types.clone()),
             scaling_config: mapping.max_concurrency.map(|most| ScalingConfig { maximum_concurrency: Some(most) }),
+            metrics_config: mapping.metrics.clone().map(|metrics| MetricsConfig { metrics: Some(metrics) }),
+            provisioned_poller_config: mapping.pollers.clone(),
             kms_key_arn: mapping.kms_key.clone(),
             event_source_mapping_arn: Some(mapping.arn()),
         }

@@ -3,6 +3,8 @@
 use pilvi_store::Table;
 use serde::{Deserialize, Serialize};
 
+use super::shapes::PollerConfig;
+
 /// (account, region, UUID) → mapping.
 pub(crate) const MAPPINGS: Table<(String, String, String), Mapping> = Table::new("functions.mapping");
 
@@ -23,6 +25,10 @@ pub(crate) struct Mapping {
     pub(crate) filters: Option<Vec<String>>,
     pub(crate) response_types: Vec<String>,
     pub(crate) kms_key: Option<String>,
+    #[serde(default)]
+    pub(crate) metrics: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) pollers: Option<PollerConfig>,
     pub(crate) tags: Vec<(String, String)>,
     /// Milliseconds since 1970.
     pub(crate) modified: i64,

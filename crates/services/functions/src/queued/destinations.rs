@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pilvi_bus::calls::{InvocationMode, InvokeFunction, MessageAttribute, SendMessage};
+use pilvi_bus::calls::{
+    InvocationMode, InvokeFunction, MessageAttribute, ObjectName, PublishMessage, PutEvent, SendMessage,
+};
 use pilvi_bus::{ApiError, Arn, Ctx, Platform, RequestContext};
 use pilvi_delivery::{Deliverer, Delivery, Outcome, Schedule};
+use pilvi_model::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The kind of these deliveries.
 pub(super) const KIND: &str = "lambda.destination";
@@ -22,6 +26,9 @@ pub(super) struct Message {
     pub(super) attributes: Vec<(String, String, String)>,
     /// For an event bus.
     pub(super) detail_type: String,
+    /// The function's ARN, with the version or alias.
+    #[serde(default)]
+    pub(super) function: String,
 }
 
 /// Delivers to destinations.
@@ -46,13 +53,10 @@ impl Destinations {
         let target = delivery.target.clone();
         match Arn::parse(&target).map(|arn| arn.service).as_deref() {
             Some("sqs") => {
-                let attributes = message.attributes.into_iter().map(|(name, data_type, value)| {
-                    (name, MessageAttribute { data_type, string_value: Some(value), binary_value: None })
-                });
                 let send = SendMessage {
                     queue_arn: target,
                     body: message.body,
-                    attributes: attributes.collect(),
+                    attributes: attributes(message.attributes),
                     trace: Some(ctx.trace.clone()),
                     ..SendMessage::default()
                 };
@@ -70,13 +74,45 @@ impl Destinations {
                 bus.functions()?.invoke(&ctx, request).await.map(|_| ())
             }
             Some("events") => {
-                let resources = vec![target, source.source_arn.clone()];
-                bus.events()?.put(&ctx, "lambda", &message.detail_type, resources, message.body).await
+                let event = PutEvent {
+                    resources: vec![target.clone(), message.function],
+                    bus_arn: target,
+                    source: "lambda".to_owned(),
+                    detail_type: message.detail_type,
+                    detail: message.body,
+                };
+                bus.events()?.put_on(&ctx, event).await
             }
-            Some("sns") => Err(ApiError::not_implemented("sns", "Publish")),
+            Some("sns") => {
+                let publish = PublishMessage {
+                    topic_arn: target,
+                    message: message.body,
+                    attributes: attributes(message.attributes),
+                    ..PublishMessage::default()
+                };
+                bus.topics()?.publish(&ctx, publish).await.map(|_| ())
+            }
+            Some("s3") => {
+                let bucket = target.rsplit(':').next().unwrap_or_default().to_owned();
+                let object = ObjectName { bucket, key: object_key(name, self.platform.clock.now()), version: None };
+                bus.objects()?.put(&ctx, &object, Bytes::from(message.body)).await
+            }
             _ => Err(ApiError::new("InvalidTarget", 400, format!("Nothing can be delivered to {target}."))),
         }
     }
+}
+
+fn attributes(all: Vec<(String, String, String)>) -> Vec<(String, MessageAttribute)> {
+    let attribute = |(name, data_type, value)| {
+        (name, MessageAttribute { data_type, string_value: Some(value), binary_value: None })
+    };
+    all.into_iter().map(attribute).collect()
+}
+
+/// `aws/lambda/async/FUNCTION/2026/11/21/2026-11-21T03.14.07-UUID`
+fn object_key(function: &str, now: Timestamp) -> String {
+    let (day, time) = (now.strftime("%Y/%m/%d"), now.strftime("%Y-%m-%dT%H.%M.%S"));
+    format!("aws/lambda/async/{function}/{day}/{time}-{}", Uuid::new_v4())
 }
 
 #[async_trait]

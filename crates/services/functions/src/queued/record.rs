@@ -55,20 +55,25 @@ impl Ending {
         attributes: Vec<(String, String, String)>,
         detail_type: String,
     ) -> Option<NewDelivery> {
-        let message = Message { role: self.settings.role.clone(), body, attributes, detail_type };
+        let role = self.settings.role.clone();
+        let message = Message { role, body, attributes, detail_type, function: self.function() };
         let payload = Bytes::from(serde_json::to_vec(&message).ok()?);
         let kind = destinations::KIND.to_owned();
         Some(NewDelivery { kind, target: arn.to_owned(), payload, origin: self.origin.clone(), due: 0 })
     }
 
-    fn record(&self) -> Value {
+    fn function(&self) -> String {
         let qualifier = self.event.qualifier.as_deref().unwrap_or("$LATEST");
+        format!("{}:{qualifier}", self.event.function_arn)
+    }
+
+    fn record(&self) -> Value {
         let mut record = json!({
             "version": "1.0",
             "timestamp": format!("{:.3}", self.now),
             "requestContext": {
                 "requestId": self.event.request_id,
-                "functionArn": format!("{}:{qualifier}", self.event.function_arn),
+                "functionArn": self.function(),
                 "condition": self.condition,
                 "approximateInvokeCount": self.attempts,
             },
