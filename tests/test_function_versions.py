@@ -273,7 +273,7 @@ def test_what_create_function_refuses(cloud, lambdas, name):
     code = {"ZipFile": package({"index.py": CODE})}
     base = {"FunctionName": name, "Role": role, "Handler": "index.handler", "Runtime": "python3.12", "Code": code}
     with refused("InvalidParameterValueException"):
-        lambdas.create_function(**{**base, "Runtime": "python2.7"})
+        lambdas.create_function(**{**base, "Runtime": "nodejs99.x"})
     with refused("InvalidParameterValueException"):
         lambdas.create_function(**{**base, "Code": {"ZipFile": b"no zip"}})
     with refused("ValidationException"):
