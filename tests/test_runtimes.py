@@ -1,6 +1,7 @@
 """Runtimes in every form: cold, warm and booted ahead; official runtime clients."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -192,3 +193,76 @@ def test_an_extension_that_crashes_takes_the_environment_along(cloud, name):
     answer, error = invoke(cloud, name)
     assert answer["FunctionError"] == "Unhandled" and error["errorType"] == "Extension.Crash"
     assert error["errorMessage"].endswith("Error: exit status 3")
+
+
+JAVA = """
+package example;
+import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.RequestHandler;
+import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
+import java.io.*;
+import java.util.*;
+public class Handlers {
+    public static class Order {
+        private String name; private int count; private List<Double> prices;
+        public String getName() { return name; } public void setName(String name) { this.name = name; }
+        public int getCount() { return count; } public void setCount(int count) { this.count = count; }
+        public List<Double> getPrices() { return prices; } public void setPrices(List<Double> prices) { this.prices = prices; }
+    }
+    public static class Typed implements RequestHandler<Order, Order> {
+        public Order handleRequest(Order order, Context context) {
+            context.getLogger().log("ordered " + order.getName() + "\\ntwo lines\\n");
+            if (order.getCount() < 0) throw new IllegalArgumentException("too few", new RuntimeException("why"));
+            order.setCount(order.getCount() + 1);
+            return order;
+        }
+    }
+    public static class Stream implements RequestStreamHandler {
+        public void handleRequest(InputStream in, OutputStream out, Context context) throws IOException {
+            for (int c = in.read(); c >= 0; c = in.read()) out.write(Character.toUpperCase(c));
+        }
+    }
+    public Map<String, Object> plain(Map<String, Object> event, Context context) {
+        event.put("name", context.getFunctionName());
+        event.put("left", context.getRemainingTimeInMillis() > 0);
+        return event;
+    }
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("javac"), reason="no JDK")
+def test_java_handlers(cloud, name, tmp_path):
+    shims = Path(__file__).resolve().parent.parent / "crates/executor/src/shims/java/com"
+    (tmp_path / "Handlers.java").write_text(JAVA)
+    sources = [str(path) for path in shims.rglob("*.java")]
+    command = ["javac", "--release", "8", "-nowarn", "-d", str(tmp_path / "out"), str(tmp_path / "Handlers.java"), *sources]
+    subprocess.run(command, check=True, capture_output=True)
+    # As from a build: only the function's own classes, as a jar of a library would not be needed.
+    files = {
+        str(path.relative_to(tmp_path / "out")): path.read_bytes()
+        for path in (tmp_path / "out" / "example").rglob("*.class")
+    }
+    role = cloud.role(name)
+    functions = cloud.client("lambda")
+    cloud.function(name, files, role, "java17", Handler="example.Handlers$Typed::handleRequest", Timeout=30, MemorySize=512)
+    order = {"name": "tea", "count": 1, "prices": [1.5, 2]}
+    answer, result = invoke(cloud, name, order)
+    assert result == {"name": "tea", "count": 2, "prices": [1.5, 2.0]}, result
+    answer, error = invoke(cloud, name, {"count": -1})
+    assert answer["FunctionError"] == "Unhandled"
+    assert (error["errorMessage"], error["errorType"]) == ("too few", "java.lang.IllegalArgumentException")
+    assert error["stackTrace"][0].startswith("example.Handlers$Typed.handleRequest(Handlers.java:")
+    assert error["cause"]["errorMessage"] == "why"
+    logged = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    assert "ordered tea\ntwo lines\n" in [event["message"] for event in logged]
+    functions.update_function_configuration(FunctionName=name, Handler="example.Handlers$Stream")
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    assert invoke(cloud, name, {"a": 1})[1] == {"A": 1}
+    functions.update_function_configuration(FunctionName=name, Handler="example.Handlers::plain")
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    assert invoke(cloud, name, {"a": [None, True]})[1] == {"a": [None, True], "name": name, "left": True}
+    functions.update_function_configuration(FunctionName=name, Handler="example.Missing")
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    error = invoke(cloud, name, {})[1]
+    assert (error["errorMessage"], error["errorType"]) == ("Class not found: example.Missing", "java.lang.ClassNotFoundException")

@@ -158,7 +158,7 @@ fn needed(runtime: &RuntimeName, code: &Path, layers: &[PathBuf]) -> Option<Need
             }
             mentioned(&["py"], &["boto3", "botocore"]).then_some(Needed::Python)
         }
-        Family::Provided | Family::Go => None,
+        Family::Java | Family::Provided | Family::Go => None,
     }
 }
 

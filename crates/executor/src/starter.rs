@@ -73,6 +73,10 @@ impl Starter {
             return Ok(Resolved { runtime, interpreter: None, note: None, sdk: None });
         }
         let (found, exact) = self.interpreters.choose(&spec.runtime, &runtime).await?;
+        if runtime.family == Family::Java {
+            let compiled = self.shims.compile_java(&found.path, |line| (self.config.progress)(line)).await;
+            compiled.map_err(|cause| ExecutorError::Start { name: spec.name.clone(), cause })?;
+        }
         let mut note = (!exact).then(|| {
             format!(
                 "[pilvi] {} is not installed here; running on version {} ({})\n",

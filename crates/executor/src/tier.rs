@@ -51,6 +51,9 @@ pub(crate) struct Request {
     pub(crate) extensions: Vec<PathBuf>,
 }
 
+/// Where our own runtime clients find the API without asking for a name.
+pub(crate) const OWN_API: &str = "_PILVI_API";
+
 /// Variables that a program looks at when it starts; all others can be given later.
 const BOOT_VARIABLES: [&str; 14] = [
     "AWS_CA_BUNDLE",
@@ -75,8 +78,11 @@ impl Request {
     /// Tells it where its Runtime API is.
     pub(crate) fn connect(&mut self, api: &Api) {
         self.variables.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), api.name()));
-        if self.can_stand_by {
-            self.variables.push(("_PILVI_API".to_owned(), api.address.to_string()));
+        if self.can_stand_by && !self.variables.iter().any(|(name, _)| name == OWN_API) {
+            self.variables.push((OWN_API.to_owned(), String::new()));
+        }
+        for (_, value) in self.variables.iter_mut().filter(|(name, _)| name == OWN_API) {
+            *value = api.address.to_string();
         }
         if let Some(sandbox) = &mut self.sandbox {
             sandbox.files.extend(etc::files(api.host_name()));

@@ -52,6 +52,12 @@ pub(super) fn enter(sandbox: &Sandbox) -> io::Result<()> {
     for path in SETTINGS.map(Path::new) {
         take(&mut pieces, path, path, false)?;
     }
+    // `/etc/java-17-openjdk`: distributions' Javas are linked to them.
+    for entry in fs::read_dir("/etc").into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b"java") {
+            take(&mut pieces, &entry.path(), &entry.path(), false)?;
+        }
+    }
     for path in DEVICES.map(Path::new) {
         take(&mut pieces, path, path, true)?;
     }

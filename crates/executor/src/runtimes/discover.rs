@@ -34,11 +34,12 @@ impl Found {
     }
 }
 
-/// Every Node and Python that is found: on the PATH and where nvm, fnm, volta, n, asdf, pyenv, Homebrew and
+/// Every Node, Python and Java that is found: on the PATH and where nvm, fnm, volta, n, asdf, pyenv, Homebrew and
 /// `extra` (a folder with one folder per version) keep theirs. Newest first. Starts each candidate once.
 pub async fn discover() -> Vec<Found> {
     let mut found = find(Family::Node, None).await;
     found.extend(find(Family::Python, None).await);
+    found.extend(find(Family::Java, None).await);
     found
 }
 
@@ -60,19 +61,23 @@ impl Interpreters {
         let cell = self.families.lock().entry(runtime.family).or_default().clone();
         let all = cell.get_or_init(|| find(runtime.family, self.own.as_deref())).await;
         let exact = |found: &&Found| match runtime.family {
-            Family::Node => found.major_minor().0 == runtime.version.0,
+            Family::Node | Family::Java => found.major_minor().0 == runtime.version.0,
             _ => found.major_minor() == runtime.version,
         };
         if let Some(found) = all.iter().find(exact) {
             return Ok((found.clone(), true));
         }
+        // A class file runs on its own Java and on later ones; the nearest is the likeliest to do.
+        let nearest =
+            all.iter().rev().find(|f| runtime.family == Family::Java && f.major_minor().0 > runtime.version.0);
         // `python2.7` code does not run on 3; and Node 8 code does on 20.
         let newest = all.iter().find(|f| runtime.family != Family::Python || f.major_minor().0 == runtime.version.0);
-        match newest {
+        match nearest.or(newest) {
             Some(found) => Ok((found.clone(), false)),
             None => Err(ExecutorError::NoInterpreter {
                 runtime: identifier.to_owned(),
                 looked_for: match runtime.family {
+                    Family::Java => "java on the PATH, JAVA_HOME, /usr/lib/jvm, SDKMAN, asdf".to_owned(),
                     Family::Node => "node on the PATH, nvm, fnm, volta, asdf, Homebrew".to_owned(),
                     _ => {
                         format!("python{}.{} on the PATH, pyenv, asdf, Homebrew", runtime.version.0, runtime.version.1)
@@ -106,6 +111,9 @@ async fn find(family: Family, own: Option<&Path>) -> Vec<Found> {
 
 /// Asks the interpreter for its version.
 async fn check(family: Family, path: PathBuf) -> Option<Found> {
+    if family == Family::Java {
+        return java_release(&path).map(|version| Found { family, version, path });
+    }
     let mut command = tokio::process::Command::new(&path);
     match family {
         Family::Node => command.arg("--version"),
@@ -117,6 +125,15 @@ async fn check(family: Family, path: PathBuf) -> Option<Found> {
     let text = String::from_utf8(output.stdout).ok()?;
     let version = text.trim().trim_start_matches('v').to_owned();
     version.starts_with(|c: char| c.is_ascii_digit()).then_some(Found { family, version, path })
+}
+
+/// From the file that each installation has; asking the program itself takes longer than many functions run.
+fn java_release(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path.parent()?.parent()?.join("release")).ok()?;
+    let version = text.lines().find_map(|line| line.strip_prefix("JAVA_VERSION="))?.trim_matches('"');
+    // `1.8.0_402` is version 8.
+    let version = version.strip_prefix("1.").unwrap_or(version).replace('_', ".");
+    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
 }
 
 fn candidate_paths(family: Family, own: Option<&Path>) -> Vec<PathBuf> {
@@ -151,6 +168,14 @@ fn candidate_paths(family: Family, own: Option<&Path>) -> Vec<PathBuf> {
             Some("/usr/local/n/versions/node".into()),
             Some("/opt/homebrew/opt".into()),
         ],
+        Family::Java => &[
+            Some("/usr/lib/jvm".into()),
+            std::env::var_os("JAVA_HOME").and_then(|dir| PathBuf::from(dir).parent().map(Path::to_owned)),
+            home(".sdkman/candidates/java"),
+            home(".asdf/installs/java"),
+            home(".local/share/mise/installs/java"),
+            Some("/Library/Java/JavaVirtualMachines".into()),
+        ],
         _ => &[
             std::env::var_os("PYENV_ROOT").map(|dir| PathBuf::from(dir).join("versions")),
             home(".pyenv/versions"),
@@ -170,8 +195,12 @@ fn candidate_paths(family: Family, own: Option<&Path>) -> Vec<PathBuf> {
 fn add_versions(paths: &mut Vec<PathBuf>, folder: &Path, family: Family) {
     let Ok(versions) = std::fs::read_dir(folder) else { return };
     for version in versions.flatten() {
-        for bin in ["bin", "installation/bin"] {
-            let name = if family == Family::Node { "node" } else { "python3" };
+        for bin in ["bin", "installation/bin", "Contents/Home/bin"] {
+            let name = match family {
+                Family::Node => "node",
+                Family::Java => "java",
+                _ => "python3",
+            };
             paths.push(version.path().join(bin).join(name));
         }
     }
@@ -185,6 +214,7 @@ fn is_name(family: Family, name: &str) -> bool {
             let rest = name.strip_prefix("nodejs").or_else(|| name.strip_prefix("node"));
             rest.is_some_and(|rest| version(rest.trim_start_matches('-')))
         }
+        Family::Java => name == "java",
         _ => name.strip_prefix("python").is_some_and(version),
     }
 }

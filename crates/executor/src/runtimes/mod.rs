@@ -11,7 +11,7 @@ pub(crate) use discover::Interpreters;
 pub use discover::{Found, discover};
 pub(crate) use launch::{Facts, custom_missing, custom_path, extensions_of, prepare};
 pub(crate) use layers::merge_layers;
-pub(crate) use shims::Shims;
+pub(crate) use shims::{JAVA_CLASSES, Shims};
 
 /// A family of runtimes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,8 @@ pub enum Family {
     Node,
     /// `python*`
     Python,
+    /// `java*`
+    Java,
     /// `provided*`: any executable that speaks the Runtime API.
     Provided,
     /// `go1.x`: the same, named by the handler.
@@ -46,6 +48,11 @@ impl RuntimeName {
             let version = (major.parse().unwrap_or(3), minor.parse().unwrap_or(0));
             return Some(Self { family: Family::Python, version });
         }
+        if let Some(rest) = name.strip_prefix("java") {
+            // `java8.al2`, `java21`
+            let major = rest.split('.').next().and_then(|n| n.parse().ok())?;
+            return Some(Self { family: Family::Java, version: (major, 0) });
+        }
         if name.starts_with("provided") {
             return Some(Self { family: Family::Provided, version: (0, 0) });
         }
@@ -57,6 +64,7 @@ impl RuntimeName {
         match self.family {
             Family::Node => format!("nodejs:{}", self.version.0),
             Family::Python => format!("python:{}.{}", self.version.0, self.version.1),
+            Family::Java => format!("java:{}", self.version.0),
             Family::Provided => identifier.replacen('.', ":", 1),
             Family::Go => "go:1".to_owned(),
         }
@@ -74,6 +82,7 @@ mod tests {
         assert_eq!(parse("nodejs8.10"), Some((Family::Node, (8, 0), "nodejs:8".into())));
         assert_eq!(parse("python3.11"), Some((Family::Python, (3, 11), "python:3.11".into())));
         assert_eq!(parse("provided.al2023"), Some((Family::Provided, (0, 0), "provided:al2023".into())));
+        assert_eq!(parse("java8.al2"), Some((Family::Java, (8, 0), "java:8".into())));
         assert_eq!(parse("ruby3.3"), None);
     }
 }
