@@ -169,6 +169,25 @@ def test_the_query_protocol(cloud, sqs, url, name):
     assert f"<QueueUrl>{other}</QueueUrl>" in query(cloud, url, Action="GetQueueUrl", QueueName=name + "-2")[1]
     assert "-2" in query(cloud, url, Action="GetQueueAttributes", QueueUrl=other, **{"AttributeName.1": "QueueArn"})[1]
 
+    # JSON, where it is asked for.
+    asked = {"accept": "application/json"}
+    urls = json.loads(query(cloud, cloud.url + "/", Action="ListQueues", QueueNamePrefix=name, **asked)[1])
+    assert urls["ListQueuesResponse"]["ListQueuesResult"] == {"NextToken": None, "queueUrls": [url, other]}
+    sqs.send_message(QueueUrl=other, MessageBody='"&quot;\r')
+    text = query(cloud, other, Action="ReceiveMessage", VisibilityTimeout=0, **asked)[1]
+    (message,) = json.loads(text)["ReceiveMessageResponse"]["ReceiveMessageResult"]["messages"]
+    assert message["Body"] == '"&quot;\r' and message["MD5OfMessageAttributes"] is None
+    assert message["Body"] in bodies(sqs, other)
+    text = query(cloud, url, Action="GetQueueAttributes", **{"AttributeName.1": "QueueArn"}, **asked)[1]
+    found = json.loads(text)["GetQueueAttributesResponse"]["GetQueueAttributesResult"]["Attributes"]
+    assert found == [{"Name": "QueueArn", "Value": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"}]
+    status, text = query(cloud, url, Action="SendMessage", **asked)
+    assert status == 400 and json.loads(text)["Error"]["Code"] == "MissingParameter"
+    status, text = query(cloud, url, Action="ListQueues", **asked)
+    assert status == 400 and json.loads(text)["Error"]["Code"] == "InvalidAction"
+    status, text = query(cloud, url, **asked)
+    assert status == 404 and "<UnknownOperationException" in text
+
     def error(where=url, **parameters):
         status, text = query(cloud, where, **parameters)
         assert "<Type>Sender</Type>" in text and "<Detail/>" in text

@@ -256,7 +256,16 @@ def test_schedules_fire_by_the_clock(own_cloud):
             State=state,
             Target={"Arn": once_arn, "RoleArn": role},
         )
+    window_url, window_arn = queue(cloud, "window")
+    scheduler.create_schedule(
+        Name="window",
+        ScheduleExpression="at(2030-03-30T12:01:00)",
+        FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 9},
+        ActionAfterCompletion="DELETE",
+        Target={"Arn": window_arn, "RoleArn": role, "Input": "<aws.scheduler.scheduled-time>"},
+    )
     move(cloud, advance="11m")
+    assert [message["Body"] for message in drain(cloud, window_url, 1)] == ["2030-03-30T12:01:00Z"]
     # Helsinki is two hours ahead.
     (once,) = drain(cloud, once_url, 1)
     event = json.loads(once["Body"])

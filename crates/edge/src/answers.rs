@@ -8,7 +8,7 @@ use pilvi_bus::http::{Response, full};
 use pilvi_model::Val;
 use pilvi_model::api::{Api, Operation, Protocol};
 
-use crate::protocol::{json_out, rest, xml_out};
+use crate::protocol::{json_out, query_json, rest, xml_out};
 
 /// The answer of an operation.
 pub fn success(api: &Api, operation: &Operation, protocol: Protocol, output: Val, request_id: &str) -> Response {
@@ -32,6 +32,18 @@ pub fn success(api: &Api, operation: &Operation, protocol: Protocol, output: Val
         }
         Protocol::Cbor => error(Some(api), protocol, &unsupported_cbor(), request_id),
     }
+}
+
+/// The answer of an operation of the query protocol, for a client that asks for JSON.
+pub fn query_json(api: &Api, operation: &Operation, output: &Val, request_id: &str) -> Response {
+    let body = query_json::answer(api, operation, output, request_id);
+    with_type(response(200, body, request_id), "application/json")
+}
+
+/// An error of the query protocol, for a client that asks for JSON.
+pub fn query_json_error(error: &ApiError, request_id: &str) -> Response {
+    let body = query_json::error(error, request_id);
+    with_type(response(error.status, body, request_id), "application/json")
 }
 
 /// An error.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::answers;
 use crate::authenticate::{Authenticator, DEFAULT_ACCOUNT};
-use crate::protocol::{Parsed, Unreadable, json, query, rest};
+use crate::protocol::{Parsed, Unreadable, json, query, query_json, rest};
 use crate::routing::{self, Route, Target};
 use crate::sigv4::{self, Claim};
 use crate::validate::dialect;
@@ -65,6 +65,12 @@ impl Edge {
         };
         let target = match routing::route(&parts, &body, signing_name.as_deref()) {
             Route::Operation(target) => target,
+            // A request without any action is answered before anybody looks for what it accepts.
+            Route::Unknown(_, Protocol::Query, error)
+                if error.code == "InvalidAction" && query_json::is_asked_for(&parts) =>
+            {
+                return answers::query_json_error(&error, &request_id);
+            }
             Route::Unknown(api, protocol, error) => return answers::error(api, protocol, &error, &request_id),
             Route::Other => {
                 let request = Request::from_parts(parts, pilvi_bus::http::full(body));
@@ -73,7 +79,14 @@ impl Edge {
         };
         // 4. Who; 5. what, validated; 6. may they and do it (the bus); 7. answer.
         let (api, protocol) = (target.api, target.protocol);
-        match self.call(&target, claim, &parts, body, connection, &request_id).await {
+        let outcome = self.call(&target, claim, &parts, body, connection, &request_id).await;
+        if protocol == Protocol::Query && query_json::is_asked_for(&parts) {
+            return match outcome {
+                Ok(output) => answers::query_json(api, target.operation, &output, &request_id),
+                Err(error) => answers::query_json_error(&error, &request_id),
+            };
+        }
+        match outcome {
             Ok(output) => answers::success(api, target.operation, protocol, output, &request_id),
             Err(error) => answers::error(Some(api), protocol, &error, &request_id),
         }

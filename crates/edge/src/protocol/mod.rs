@@ -3,7 +3,7 @@
 //! | protocol | requests | answers |
 //! | --- | --- | --- |
 //! | awsJson 1.0, 1.1 | [`json`] | [`json_out`] |
-//! | awsQuery | [`query`] | [`xml_out`] |
+//! | awsQuery | [`query`] | [`xml_out`], [`query_json`] |
 //! | restJson1 | [`rest`] | [`rest`] over [`json_out`] |
 //!
 //! S3's restXml is not here: it belongs to the objects service.
@@ -11,6 +11,7 @@
 pub mod json;
 pub mod json_out;
 pub mod query;
+pub mod query_json;
 pub mod rest;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,7 @@ impl Dialect {
             Dialect::Coral(_) | Dialect::Events | Dialect::Logs(_) => None,
             Dialect::Sqs => absent.map(|problem| {
                 let text = format!("The request must contain the parameter {}.", problem.member);
-                ApiError::new("MissingParameter", 400, text)
+                ApiError::new("MissingRequiredParameterException", 400, text).with_query_code("MissingParameter")
             }),
             // Recorded: what is missing inside of a parameter is told as most services do.
             Dialect::Sns if absent.is_some_and(|problem| problem.path.contains('.')) => {
