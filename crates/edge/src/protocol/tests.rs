@@ -69,7 +69,7 @@ fn broken_constraints_are_told_in_the_services_words() {
     let error = refusal("sqs", "SendMessage", &parsed).unwrap();
     assert_eq!(
         (&*error.code, &*error.message),
-        ("MissingParameter", "The request must contain the parameter MessageBody.")
+        ("MissingRequiredParameterException", "The request must contain the parameter MessageBody.")
     );
 
     let parsed = parse_json("logs", "CreateLogGroup", r#"{"logGroupName": ""}"#).unwrap();
