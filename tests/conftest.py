@@ -93,6 +93,12 @@ class Cloud:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def clock(self, **wish):
+        """Moves the cloud's clock: `advance="5m"`, `set="2026-01-01T00:00:00Z"`, `freeze=True`, `resume=True`."""
+        page = urllib.request.Request(f"{self.url}/_pilvi/clock", json.dumps(wish).encode(), method="POST")
+        with urllib.request.urlopen(page) as answer:
+            return json.loads(answer.read())["now"]
+
     def kill(self):
         self.process.kill()
         self.process.wait()

@@ -9,6 +9,7 @@ use tracing::{debug, error};
 use crate::authorize::{AccessRequest, Authenticate, Authorizer};
 use crate::calls::{EventCalls, FunctionCalls, IdentityCalls, LogCalls, ObjectCalls, QueueCalls, TopicCalls};
 use crate::service::Service;
+use crate::trace::Traces;
 use crate::{ApiError, Ctx, RequestContext};
 
 /// All services, reachable by name and by typed call. Wired once at start; see `cloud.rs` of the binary.
@@ -24,6 +25,8 @@ pub struct Bus {
     identity: OnceLock<Arc<dyn IdentityCalls>>,
     events: OnceLock<Arc<dyn EventCalls>>,
     topics: OnceLock<Arc<dyn TopicCalls>>,
+    /// What happened.
+    pub traces: Traces,
 }
 
 macro_rules! typed_calls {
@@ -102,7 +105,10 @@ impl Bus {
         };
         let authorizer = self.authorizer()?.clone();
         let request_id = ctx.request_id.clone();
+        let span = self.traces.begin(&ctx, format!("{service} {operation}"), target_of(&input));
+        let ctx = Arc::new(ctx.within(&span));
         let result = target.call(ctx, operation, input, authorizer).await;
+        self.traces.end_with(span, &result);
         match &result {
             Ok(_) => debug!(service, operation, request_id, "ok"),
             Err(problem) => log_problem(service, operation, &request_id, problem),
@@ -127,6 +133,26 @@ impl Bus {
         // Without an authorizer nothing is allowed: a wiring mistake must not open the door.
         self.authorizer.get().ok_or_else(|| ApiError::new("InternalFailure", 500, "There is no authorizer."))
     }
+}
+
+/// What a call is about, by the members that services commonly name it with.
+fn target_of(input: &Val) -> &str {
+    const NAMES: [&str; 13] = [
+        "TableName",
+        "QueueUrl",
+        "FunctionName",
+        "TopicArn",
+        "logGroupName",
+        "QueueName",
+        "RoleName",
+        "PolicyArn",
+        "UserName",
+        "Name",
+        "EventBusName",
+        "ApiId",
+        "TargetArn",
+    ];
+    NAMES.iter().find_map(|name| input.get(name)?.as_str()).unwrap_or_default()
 }
 
 /// Logs what a call failed with: the client's mistakes quietly, our own loudly and with their cause.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::trace::Begun;
 use crate::{Arn, Principal};
 
 /// A call's context, shared by everything that happens on its behalf.
@@ -25,8 +26,8 @@ pub struct RequestContext {
     pub request_id: String,
     /// The X-Ray trace that this call belongs to: `Root=1-…;Parent=…;Sampled=…`.
     pub trace: String,
-    /// True where the client sent the trace itself (`X-Amzn-Trace-Id`).
-    pub trace_sent: bool,
+    /// The trace as the client sent it (`X-Amzn-Trace-Id`), where it did.
+    pub trace_sent: Option<String>,
     /// Where the request came from; none for a call from inside.
     pub source_ip: Option<IpAddr>,
     /// The client's own name.
@@ -45,7 +46,7 @@ impl RequestContext {
             access_key: None,
             request_id: Uuid::new_v4().to_string(),
             trace: new_trace(),
-            trace_sent: false,
+            trace_sent: None,
             source_ip: None,
             user_agent: None,
             endpoint: endpoint.to_owned(),
@@ -62,6 +63,11 @@ impl RequestContext {
             user_agent: None,
             ..self.clone()
         }
+    }
+
+    /// The same call within a span of its trace: what it causes is the span's child.
+    pub fn within(&self, span: &Begun) -> RequestContext {
+        RequestContext { trace: span.header(&self.trace), ..self.clone() }
     }
 
     /// The ARN of a resource of this call's account and region.

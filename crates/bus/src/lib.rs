@@ -19,6 +19,7 @@ pub mod platform;
 pub mod principal;
 pub mod region;
 pub mod service;
+pub mod trace;
 
 pub use arn::Arn;
 pub use authorize::{AccessRequest, Authorizer};
@@ -29,3 +30,4 @@ pub use error::ApiError;
 pub use platform::{IamMode, Platform, Settings};
 pub use principal::Principal;
 pub use service::{Access, Manifest, Service};
+pub use trace::Traces;

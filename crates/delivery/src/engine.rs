@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
-use pilvi_bus::{Clock, Platform};
+use pilvi_bus::{Bus, Clock, Platform};
 use pilvi_store::{Range, Store, StoreError, WriteTx};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -59,6 +59,7 @@ pub struct Waiting {
 pub struct Deliveries {
     store: Store,
     clock: Clock,
+    bus: Arc<Bus>,
     next: AtomicU64,
     deliverers: RwLock<BTreeMap<String, Arc<dyn Deliverer>>>,
     plan: Mutex<Plan>,
@@ -78,6 +79,7 @@ impl Deliveries {
         Ok(Arc::new(Self {
             store: platform.store.clone(),
             clock: platform.clock.clone(),
+            bus: platform.bus.clone(),
             next: AtomicU64::new(last.map_or(0, |(number,)| number + 1)),
             deliverers: RwLock::default(),
             plan: Mutex::default(),
@@ -264,11 +266,23 @@ impl Deliveries {
             let outcome = Outcome::Retry { after: Some(LOOK), reason: "nobody delivers this".to_owned(), marks: 0 };
             return Ok(Some((delivery, outcome)));
         };
-        let attempt = AssertUnwindSafe(deliverer.deliver(&delivery)).catch_unwind().await;
+        let span =
+            self.bus.traces.begin_of(&delivery.origin.trace, format!("deliver {}", delivery.kind), &delivery.target);
+        // What the attempt causes is part of it; the record keeps the cause's own trace.
+        let mut traced = delivery.clone();
+        traced.origin.trace = span.header(&delivery.origin.trace);
+        let attempt = AssertUnwindSafe(deliverer.deliver(&traced)).catch_unwind().await;
         let outcome = attempt.unwrap_or_else(|_| {
             error!(kind = delivery.kind, target = delivery.target, "a deliverer panicked");
             Outcome::retry(&delivery, "the deliverer panicked")
         });
+        self.bus.traces.end(
+            span,
+            match &outcome {
+                Outcome::Done(_) => None,
+                Outcome::Retry { reason, .. } | Outcome::Dead { reason } => Some(reason.clone()),
+            },
+        );
         Ok(Some((delivery, outcome)))
     }
 

@@ -216,7 +216,7 @@ fn context(
         principal,
         access_key,
         request_id: request_id.to_owned(),
-        trace_sent: parts.headers.contains_key("x-amzn-trace-id"),
+        trace_sent: header("x-amzn-trace-id"),
         trace: header("x-amzn-trace-id").unwrap_or_else(new_trace),
         source_ip: Some(connection.peer),
         user_agent: header("user-agent"),

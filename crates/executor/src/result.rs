@@ -31,6 +31,16 @@ pub enum Outcome {
     },
 }
 
+impl InvokeResult {
+    /// What the function failed with, in a line; none where it answered.
+    pub fn problem(&self) -> Option<String> {
+        let Outcome::Error { payload, .. } = &self.outcome else { return None };
+        let document: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+        let text = |name: &str| document.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        Some(format!("{}: {}", text("errorType"), text("errorMessage").lines().next().unwrap_or_default()))
+    }
+}
+
 /// Value of `FunctionError` in an invocation's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {

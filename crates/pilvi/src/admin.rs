@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{HeaderValue, Method, StatusCode};
 use pilvi_bus::http::{Connection, HttpFront, Request, Response, collect, full, host};
+use pilvi_bus::trace::Span;
 use pilvi_bus::{Clock, Platform};
 use pilvi_delivery::{Backlog, Deliveries, Waiting};
 use pilvi_store::StoreError;
@@ -64,6 +65,19 @@ impl Admin {
         };
         let lanes: Vec<Value> = self.deliveries.report()?.into_iter().map(lane).collect();
         Ok(json!({ "deliveries": lanes }))
+    }
+
+    /// The spans that are kept, from the number `after` on.
+    fn spans(&self, query: &str) -> Value {
+        let after = query.split('&').find_map(|part| part.strip_prefix("after=")?.parse().ok()).unwrap_or_default();
+        let span = |span: Arc<Span>| {
+            json!({
+                "number": span.number, "trace": span.trace, "id": span.id, "parent": span.parent, "name": span.name,
+                "target": span.target, "account": span.account, "region": span.region, "start": span.start,
+                "micros": span.micros, "problem": span.problem,
+            })
+        };
+        json!({ "spans": self.platform.bus.traces.since(after).into_iter().map(span).collect::<Vec<_>>() })
     }
 
     /// `{"advance": "5m"}`, `{"set": "2026-01-01T00:00:00Z"}`, `{"freeze": true}`, `{"resume": true}`
@@ -136,6 +150,9 @@ impl HttpFront for Admin {
                 Ok(report) => answer(StatusCode::OK, &report),
                 Err(problem) => answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "message": problem.to_string() })),
             },
+            (&Method::GET, "/_pilvi/spans") => {
+                answer(StatusCode::OK, &self.spans(parts.uri.query().unwrap_or_default()))
+            }
             (&Method::GET, "/_pilvi/clock") => {
                 answer(StatusCode::OK, &json!({ "now": self.platform.clock.now().to_string() }))
             }

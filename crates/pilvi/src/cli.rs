@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Clock(ClockOptions),
     /// List what a running cloud still has to deliver, and why
     Deliveries(Address),
+    /// Show what happened: the newest traces, one as a tree, or everything as it happens
+    Trace(TraceOptions),
     /// List the operations that are built
     #[command(hide = true)]
     Operations,
@@ -132,6 +134,24 @@ pub(crate) struct Address {
     /// The cloud's port
     #[arg(long, default_value_t = 4566, env = "PILVI_PORT")]
     pub(crate) port: u16,
+}
+
+/// Which traces.
+#[derive(Args, Clone)]
+pub(crate) struct TraceOptions {
+    #[command(flatten)]
+    pub(crate) address: Address,
+    /// A trace's id, or the beginning of it: shows that one as a tree
+    pub(crate) id: Option<String>,
+    /// Only traces in which this text occurs: a service, an operation, a name, an error
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Go on and show traces as they happen
+    #[arg(long, short, conflicts_with = "id")]
+    pub(crate) follow: bool,
+    /// Print spans as JSON, one a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The exports of `pilvi env`.

@@ -53,6 +53,7 @@ impl Cloud {
             settings: Arc::new(settings),
             shutdown: CancellationToken::new(),
         };
+        platform.bus.traces.wire_clock(platform.clock.clone());
         let wired = wire(&platform).await?;
         let background = TaskTracker::new();
         for service in &wired.services {

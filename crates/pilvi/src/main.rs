@@ -8,6 +8,7 @@ mod cloud;
 mod deliveries;
 mod demo;
 mod start;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Reset(address) => client::reset(&address).await,
             Command::Clock(options) => clock::run(options).await,
             Command::Deliveries(address) => deliveries::list(&address).await,
+            Command::Trace(options) => trace::run(options).await,
             Command::Operations => cloud::print_operations().await,
         }
     });

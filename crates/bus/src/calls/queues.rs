@@ -76,6 +76,8 @@ pub struct ReceivedMessage {
     pub system_attributes: Vec<(String, String)>,
     /// Attributes, by name.
     pub attributes: Vec<(String, MessageAttribute)>,
+    /// The trace that it was sent in.
+    pub trace: String,
 }
 
 /// What others need to know of a queue.

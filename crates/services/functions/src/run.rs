@@ -50,6 +50,20 @@ impl Drop for Running<'_> {
 impl Functions {
     /// Runs a function and waits for its answer.
     pub(crate) async fn run(&self, ctx: &Ctx, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
+        let traces = &self.platform.bus.traces;
+        let span = traces.begin(ctx, "function", &function.name);
+        let result = self.run_in(span.header(&ctx.trace), function, run).await;
+        traces.end(
+            span,
+            match &result {
+                Ok(done) => done.problem(),
+                Err(problem) => Some(problem.to_string()),
+            },
+        );
+        result
+    }
+
+    async fn run_in(&self, trace: String, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
         let _running = self.count(function)?;
         let trace = self.unlooped(ctx, function)?;
         let spec = self.spec(function).await?;

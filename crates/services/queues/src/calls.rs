@@ -125,5 +125,6 @@ fn print(received: Received) -> ReceivedMessage {
         system_attributes: system,
         attributes: attributes.collect(),
         receipt_handle: received.handle,
+        trace: message.trace.clone(),
     }
 }

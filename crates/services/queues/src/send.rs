@@ -18,6 +18,8 @@ pub(crate) struct Outgoing {
     /// Sorted by name.
     pub(crate) attributes: Vec<MessageAttribute>,
     pub(crate) trace_header: Option<String>,
+    /// The trace that it is sent in.
+    pub(crate) trace: String,
     pub(crate) sender: String,
     /// In seconds, where it is not the queue's.
     pub(crate) delay: Option<u32>,
@@ -135,6 +137,7 @@ fn message(outgoing: Outgoing, settings: &Settings, now: Millis) -> Message {
         dead_letter_source: None,
         received_before: 0,
         first_received_before: 0,
+        trace: outgoing.trace,
     }
 }
 

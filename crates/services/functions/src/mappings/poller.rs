@@ -151,8 +151,8 @@ impl Poller {
     async fn invoke(&self, messages: Vec<ReceivedMessage>) -> bool {
         let event = batch::event(&messages, &self.mapping.source, &self.region);
         let payload = Bytes::from(event.to_string());
-        let attributes = messages.iter().flat_map(|message| &message.system_attributes);
-        let trace = attributes.filter(|(name, _)| name == "AWSTraceHeader").map(|(_, trace)| trace.clone()).next();
+        // A batch goes on with the trace of its first message.
+        let trace = messages.first().map(|message| message.trace.clone()).unwrap_or_default();
         let result = match self.call(payload, trace).await {
             Ok(result) => result,
             Err(problem) => {
@@ -177,10 +177,10 @@ impl Poller {
         failed.is_empty()
     }
 
-    async fn call(&self, payload: Bytes, trace: Option<String>) -> Result<pilvi_bus::calls::FunctionResult, ApiError> {
+    async fn call(&self, payload: Bytes, trace: String) -> Result<pilvi_bus::calls::FunctionResult, ApiError> {
         let account = self.mapping.account.clone();
         let mut ctx = internal(&self.platform, Principal::Root { account }, &self.mapping.function);
-        if let Some(trace) = trace {
+        if !trace.is_empty() {
             ctx.trace = trace;
         }
         let ctx: Ctx = Arc::new(ctx);

@@ -220,6 +220,7 @@ fn malformed_reports_fail_the_whole_batch() {
         md5_of_attributes: None,
         system_attributes: Vec::new(),
         attributes: Vec::new(),
+        trace: String::new(),
     };
     let messages = [message];
     for fine in ["", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {

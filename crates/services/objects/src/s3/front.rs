@@ -152,15 +152,16 @@ impl Objects {
         request_id: &str,
     ) -> RequestContext {
         let scheme = if connection.tls { "https" } else { "http" };
-        let user_agent = parts.headers.get("user-agent").and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (user_agent, trace) = (header("user-agent"), header("x-amzn-trace-id"));
         RequestContext {
             account: principal.account().to_owned(),
             region: signed_region.unwrap_or_else(|| region::DEFAULT.to_owned()),
             principal,
             access_key,
             request_id: request_id.to_owned(),
-            trace: pilvi_bus::context::new_trace(),
-            trace_sent: false,
+            trace: trace.clone().unwrap_or_else(pilvi_bus::context::new_trace),
+            trace_sent: trace,
             source_ip: Some(connection.peer),
             user_agent,
             endpoint: format!("{scheme}://{}", authority(parts)),
@@ -233,7 +234,7 @@ impl Objects {
         }
         check_expected_owner(req)?;
         self.permit(req, operation).await?;
-        let result = (operation.handler)(self, req).await;
+        let result = self.traced(operation, req).await;
         match result {
             // Who may not list must not learn which keys exist.
             Err(error) if error.code == Code::NoSuchKey && matches!(req.method, Method::GET | Method::HEAD) => {
@@ -241,6 +242,17 @@ impl Objects {
             }
             other => other,
         }
+    }
+
+    /// Runs an operation as a span of its trace.
+    async fn traced(&self, operation: &'static Operation, req: &mut Req) -> Result<Response> {
+        let traces = &self.platform.bus.traces;
+        let target = format!("{}/{}", req.bucket_name, req.key);
+        let span = traces.begin(&req.ctx, format!("s3 {}", operation.name), target.trim_end_matches('/'));
+        req.ctx = Arc::new(req.ctx.within(&span));
+        let result = (operation.handler)(self, req).await;
+        traces.end(span, result.as_ref().err().map(|error| format!("{:?}", error.code)));
+        result
     }
 
     async fn may_list(&self, req: &Req) -> bool {

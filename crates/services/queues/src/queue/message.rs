@@ -75,6 +75,9 @@ pub struct Message {
     pub received_before: u32,
     /// When it was first received before it came to this queue; 0 when it was not.
     pub first_received_before: Millis,
+    /// The trace that it was sent in, which is shown to nobody but those inside who go on with it.
+    #[serde(default)]
+    pub trace: String,
 }
 
 impl Message {

@@ -17,6 +17,7 @@ fn message(id: u128, group: Option<&str>, now: Millis) -> Message {
         body_md5: [0; 16],
         attributes: Vec::new(),
         trace_header: None,
+        trace: String::new(),
         sender: String::new(),
         sent: now,
         enqueued: now,

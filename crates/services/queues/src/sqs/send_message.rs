@@ -116,7 +116,9 @@ pub(crate) fn check(draft: Draft, settings: &Settings, ctx: &RequestContext) -> 
     let outgoing = Outgoing {
         body: draft.body,
         attributes,
-        trace_header: trace_header.or_else(|| ctx.trace_sent.then(|| ctx.trace.clone())),
+        // Who names a trace for the message means that one.
+        trace: trace_header.clone().unwrap_or_else(|| ctx.trace.clone()),
+        trace_header: trace_header.or_else(|| ctx.trace_sent.clone()),
         sender: ctx.principal.id(),
         delay,
         group: draft.group,
