@@ -484,7 +484,14 @@ def test_archived_events_are_replayed(cloud, name):
         "ValidationException",
         "Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime.",
     )
+    # To AWS an archive is a rule of its bus.
+    for rule, ids in [("one", ["q"]), ("two", [])]:
+        if ids:
+            events.remove_targets(Rule=rule, EventBusName=name, Ids=ids)
+        events.delete_rule(Name=rule, EventBusName=name)
+    assert refused(events.delete_event_bus, Name=name)[1] == "EventBus can't be deleted since it has rules."
     events.delete_archive(ArchiveName=name)
+    events.delete_event_bus(Name=name)
     assert refused(events.describe_archive, ArchiveName=name) == (
         "ResourceNotFoundException",
         f"Archive {name} does not exist.",
@@ -705,6 +712,28 @@ def test_listings_go_page_by_page(cloud, name):
         "Rule none does not exist on EventBus default.",
     )
     assert "default" in cloud.aws("events", "list-event-buses", "--query", "EventBuses[].Name", "--output", "text")
+
+
+def test_endpoints_and_partners_are_what_they_are(cloud, name):
+    events = cloud.client("events")
+    buses = [{"EventBusArn": f"arn:aws:events:{region}:{ACCOUNT}:event-bus/default"} for region in (REGION, "eu-central-1")]
+    check = {"Primary": {"HealthCheck": "arn:aws:route53:::healthcheck/a"}, "Secondary": {"Route": "eu-central-1"}}
+    made = events.create_endpoint(Name=name, RoutingConfig={"FailoverConfig": check}, EventBuses=buses)
+    assert (made["State"], made["ReplicationConfig"]) == ("CREATING", {"State": "ENABLED"})
+    shown = events.describe_endpoint(Name=name)
+    assert (shown["State"], shown["EventBuses"]) == ("ACTIVE", buses)
+    assert shown["EndpointUrl"] == f"https://{shown['EndpointId']}.endpoint.events.amazonaws.com"
+    events.update_endpoint(Name=name, ReplicationConfig={"State": "DISABLED"})
+    listed = events.list_endpoints(NamePrefix=name)["Endpoints"]
+    assert [endpoint["ReplicationConfig"]["State"] for endpoint in listed] == ["DISABLED"]
+    events.delete_endpoint(Name=name)
+    assert refused(events.describe_endpoint, Name=name)[0] == "ResourceNotFoundException"
+    source = "aws.partner/example.com/1/a"
+    assert refused(events.create_event_bus, Name=source, EventSourceName=source) == (
+        "ResourceNotFoundException",
+        f"Event source {source} does not exist.",
+    )
+    assert events.list_event_sources()["EventSources"] == []
 
 
 TERRAFORM = """

@@ -47,7 +47,14 @@ pub struct Failed {
     /// The kind of failure.
     pub kind: Failure,
     /// What the target, or whoever stood before it, answered.
-    pub error: ApiError,
+    pub error: Box<ApiError>,
+}
+
+impl Failed {
+    /// A failure of this kind.
+    pub fn new(kind: Failure, error: ApiError) -> Self {
+        Self { kind, error: Box::new(error) }
+    }
 }
 
 /// The kinds of failures that are told apart.
@@ -119,7 +126,7 @@ impl Failed {
 
 impl From<ApiError> for Failed {
     fn from(error: ApiError) -> Self {
-        Self { kind: Failure::of(&error), error }
+        Self::new(Failure::of(&error), error)
     }
 }
 
@@ -156,7 +163,7 @@ impl Targets {
                 let identity = self.bus.identity()?;
                 let session = Uuid::new_v4().simple().to_string();
                 let assumed = identity.assume_for(service, role, &session).await;
-                assumed.map_err(|error| Failed { kind: Failure::Role, error })?.principal
+                assumed.map_err(|error| Failed::new(Failure::Role, error))?.principal
             }
             None => Principal::Service {
                 name: service,

@@ -9,6 +9,7 @@ use crate::wildcard::Wildcard;
 use crate::{Dialect, Field, Node, Test, TextTest};
 
 const ONE_KEY: &str = "Only one key allowed in match expression";
+const NULL_AFFIX: &str = "Null prefix/suffix not allowed";
 const TOO_COMPLEX: &str = "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after \
                            a wildcard character";
 const OPERATORS: [&str; 11] = [
@@ -258,10 +259,14 @@ fn anything_but_operator(tokens: &mut Tokens<'_>, operator: &str) -> Result<Vec<
         }
         other => return Err(tokens.error(format!("Unsupported anything-but pattern: {other}"))),
     };
+    let null = |text: &str| text.is_empty() && matches!(operator, "prefix" | "suffix");
     let mut texts = Vec::new();
     match tokens.value()? {
         Token::Text(text) => {
             tokens.read_text();
+            if null(&text) {
+                return Err(tokens.error(NULL_AFFIX));
+            }
             texts.push(text);
         }
         Token::StartArray => loop {
@@ -269,6 +274,9 @@ fn anything_but_operator(tokens: &mut Tokens<'_>, operator: &str) -> Result<Vec<
                 Token::EndArray => break,
                 Token::Text(text) => {
                     tokens.read_text();
+                    if null(&text) {
+                        return Err(tokens.error_in_list(NULL_AFFIX));
+                    }
                     texts.push(text);
                 }
                 _ => return Err(tokens.error_in_list(otherwise)),
@@ -280,9 +288,6 @@ fn anything_but_operator(tokens: &mut Tokens<'_>, operator: &str) -> Result<Vec<
     }
     let mut tests = Vec::new();
     for text in texts {
-        if text.is_empty() && matches!(operator, "prefix" | "suffix") {
-            return Err(tokens.error("Null prefix/suffix not allowed"));
-        }
         tests.push(Test::Text(match operator {
             "prefix" => TextTest::Prefix(text),
             "suffix" => TextTest::Suffix(text),

@@ -166,6 +166,8 @@ fn refusals_read_as_those_of_aws() {
         "prefix/suffix match pattern must be a string",
         58,
     );
+    twice(r#"{"a": [{"anything-but": {"prefix": [""]}}]}"#, "Null prefix/suffix not allowed", 39);
+    at(r#"{"a": [{"anything-but": {"prefix": ""}}]}"#, "Null prefix/suffix not allowed", 38);
     assert_eq!(
         refusal(r#"{"EventBusArn": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}"#),
         "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a wildcard \

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use pilvi_bus::service::ResourcePolicies;
 use pilvi_bus::{Ctx, Platform};
 use pilvi_delivery::Deliveries;
@@ -28,6 +28,8 @@ pub(crate) struct Events {
     pub(crate) http: HttpClient,
     buses: RwLock<HashMap<BusName, Subscribers>>,
     schedules: RwLock<BTreeMap<(BusName, String), Arc<Scheduled>>>,
+    /// When each API destination may be invoked next, in milliseconds, by ARN.
+    turns: Mutex<HashMap<String, i64>>,
     /// A schedule came, changed or went.
     pub(crate) rescheduled: Notify,
     /// A replay was started.
@@ -67,6 +69,7 @@ impl Events {
             http: HttpClient::new(platform),
             buses: RwLock::default(),
             schedules: RwLock::default(),
+            turns: Mutex::default(),
             rescheduled: Notify::new(),
             replays: Notify::new(),
         };
@@ -178,6 +181,21 @@ impl Events {
         }
         if subscribers.index.is_empty() && subscribers.all.is_empty() {
             buses.remove(bus);
+        }
+    }
+
+    /// Waits for the turn of an invocation of a destination that may be invoked so often a second.
+    pub(crate) async fn take_turn(&self, destination: &str, rate: i64) {
+        let now = self.now();
+        let turn = {
+            let mut turns = self.turns.lock();
+            turns.retain(|_, next| *next > now);
+            let turn = turns.get(destination).copied().unwrap_or(now);
+            turns.insert(destination.to_owned(), turn + 1000 / rate.max(1));
+            turn
+        };
+        if turn > now {
+            self.platform.clock.sleep_until(time(turn)).await;
         }
     }
 

@@ -136,7 +136,7 @@ fn check_hops(event: &Event, account: &str, target: &str) -> Result<(), Failed> 
         return Ok(());
     }
     let text = "Events from another account are not passed on to a third one.";
-    Err(Failed { kind: Failure::ThirdAccount, error: ApiError::new("ThirdAccountHop", 400, text) })
+    Err(Failed::new(Failure::ThirdAccount, ApiError::new("ThirdAccountHop", 400, text)))
 }
 
 /// What the target gets: a text of its own, a part of the event, what a template makes of it, or the event.

@@ -37,7 +37,7 @@ pub(crate) async fn invoke(
     let (destination, connection, key) = look_up(events, origin, &target.arn)?;
     if connection.state == "DEAUTHORIZED" {
         let text = "The connection is not authorized.";
-        return Err(Failed { kind: Failure::NoPermissions, error: ApiError::new("Deauthorized", 403, text) });
+        return Err(Failed::new(Failure::NoPermissions, ApiError::new("Deauthorized", 403, text)));
     }
     let mut asked = Asked::new(&destination, target, event, payload);
     if let Some(parameters) = &connection.auth.invocation_http_parameters {
@@ -55,18 +55,17 @@ pub(crate) async fn invoke(
             asked.header(&api_key.api_key_name.unwrap_or_default(), &api_key.api_key_value.unwrap_or_default());
         }
         _ => {
-            let token = authorize::token(events, &key, &connection).await.map_err(|reason| Failed {
-                kind: Failure::Target,
-                error: ApiError::new("AuthorizationFailed", 503, reason),
-            })?;
+            let token = authorize::token(events, &key, &connection)
+                .await
+                .map_err(|reason| Failed::new(Failure::Target, ApiError::new("AuthorizationFailed", 503, reason)))?;
             asked.header("authorization", &format!("Bearer {token}"));
         }
     }
     let request = asked.into_request().map_err(|problem| ApiError::new("InvalidRequest", 400, problem.to_string()))?;
+    events.take_turn(&target.arn, destination.rate).await;
     let answer = events.http.send(request, PATIENCE).await;
-    let answer = answer.map_err(|problem| Failed {
-        kind: Failure::Connection,
-        error: ApiError::new("ConnectionFailure", 503, problem.to_string()),
+    let answer = answer.map_err(|problem| {
+        Failed::new(Failure::Connection, ApiError::new("ConnectionFailure", 503, problem.to_string()))
     })?;
     let status = answer.status.as_u16();
     if answer.status.is_success() {
@@ -82,7 +81,7 @@ pub(crate) async fn invoke(
         _ => Failure::Refused,
     };
     let text = format!("The destination answered {status}.");
-    Err(Failed { kind, error: ApiError::new("ErrorFromTarget", 502, text) })
+    Err(Failed::new(kind, ApiError::new("ErrorFromTarget", 502, text)))
 }
 
 /// The destination, its connection and the connection's key.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pilvi_bus::Ctx;
 use pilvi_model::{Shape, Timestamp};
-use pilvi_store::Range;
+use pilvi_store::{Range, ReadTx, StoreError};
 
 use super::tags::{Tag, from_tags};
 use super::target_shapes::DeadLetterConfig;
@@ -12,7 +12,7 @@ use crate::core::{Events, bus, change_bus, time};
 use crate::errors::EventsError;
 use crate::names::BusName;
 use crate::page::Page;
-use crate::state::{BUSES, Bus, RULES};
+use crate::state::{ARCHIVES, BUSES, Bus, RULES};
 
 /// What CreateEventBus takes.
 #[derive(Shape)]
@@ -222,7 +222,7 @@ pub(crate) async fn delete_event_bus(
     events
         .store()
         .write(move |tx| {
-            if tx.keys(&RULES, Range::prefix(&name.key())).next().transpose()?.is_some() {
+            if has_rules(tx, &name)? {
                 return Err(EventsError::Invalid("EventBus can't be deleted since it has rules.".to_owned()));
             }
             // A bus that is not there is deleted without a word.
@@ -230,6 +230,17 @@ pub(crate) async fn delete_event_bus(
             Ok(())
         })
         .await
+}
+
+/// Whether a bus has rules. To AWS an archive is one, too.
+fn has_rules(tx: &ReadTx<'_>, bus: &BusName) -> Result<bool, StoreError> {
+    let arn = bus.arn();
+    for entry in tx.range(&ARCHIVES, Range::prefix(&(bus.account.as_str(), bus.region.as_str()))) {
+        if entry?.1.source_arn == arn {
+            return Ok(true);
+        }
+    }
+    Ok(tx.keys(&RULES, Range::prefix(&bus.key())).next().transpose()?.is_some())
 }
 
 /// What ListEventBuses takes.
