@@ -58,10 +58,12 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// The header for everything that this causes. It is sampled where the one before it was.
+    /// The header for everything that this causes: the one before it, with another parent. What else it says stays.
     pub fn header(&self, before: &str) -> String {
-        let sampled = if before.contains("Sampled=1") { 1 } else { 0 };
-        format!("Root={};Parent={};Sampled={sampled}", self.trace, self.id)
+        let rest =
+            before.split(';').filter(|part| !part.trim().starts_with("Root=") && !part.trim().starts_with("Parent="));
+        let rest: String = rest.filter(|part| !part.is_empty()).flat_map(|part| [";", part]).collect();
+        format!("Root={};Parent={}{rest}", self.trace, self.id)
     }
 }
 
@@ -158,7 +160,7 @@ mod tests {
     fn what_a_span_causes_is_its_child_in_the_same_trace() {
         let traces = Traces::default();
         let outer = traces.begin_of("Root=1-2-3;Parent=client;Sampled=1", "s3 PutObject", "photos/a");
-        let header = outer.header("Sampled=1");
+        let header = outer.header("Root=1-2-3;Parent=client;Sampled=1;Lineage=1:2");
         let inner = traces.begin_of(&header, "function", "resize");
         traces.end(inner, Some("it broke".to_owned()));
         traces.end(outer, None);
@@ -166,7 +168,7 @@ mod tests {
         assert_eq!((&*outer.trace, &*outer.parent, &*inner.trace), ("1-2-3", "client", "1-2-3"));
         assert_eq!(inner.parent, outer.id);
         assert_eq!((inner.problem.as_deref(), outer.problem.as_deref()), (Some("it broke"), None));
-        assert!(header.ends_with(";Sampled=1"));
+        assert!(header.ends_with(";Sampled=1;Lineage=1:2"), "{header}");
         assert_eq!(traces.since(1).len(), 1);
     }
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use pilvi_bus::Ctx;
+use pilvi_bus::{Ctx, RequestContext};
 use pilvi_executor::{ExecutorError, Invocation, InvokeResult};
 
 use crate::core::Functions;
@@ -52,7 +52,7 @@ impl Functions {
     pub(crate) async fn run(&self, ctx: &Ctx, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
         let traces = &self.platform.bus.traces;
         let span = traces.begin(ctx, "function", &function.name);
-        let result = self.run_in(span.header(&ctx.trace), function, run).await;
+        let result = self.run_in(&ctx.within(&span), function, run).await;
         traces.end(
             span,
             match &result {
@@ -63,7 +63,7 @@ impl Functions {
         result
     }
 
-    async fn run_in(&self, trace: String, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
+    async fn run_in(&self, ctx: &RequestContext, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
         let _running = self.count(function)?;
         let trace = self.unlooped(ctx, function)?;
         let spec = self.spec(function).await?;
@@ -91,7 +91,7 @@ impl Functions {
     }
 
     /// The trace with this invocation in its lineage; refused where the function has called itself too often.
-    fn unlooped(&self, ctx: &Ctx, function: &Function) -> Result<String, FunctionError> {
+    fn unlooped(&self, ctx: &RequestContext, function: &Function) -> Result<String, FunctionError> {
         let named = function.named();
         let (trace, times) = lineage::extended(&ctx.trace, &named.unqualified_arn());
         if times > lineage::MOST && !self.shared(&named)?.allows_loops() {

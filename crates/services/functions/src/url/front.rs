@@ -117,8 +117,8 @@ impl UrlFront {
         Arc::new(RequestContext {
             access_key,
             request_id: request_id.to_owned(),
-            trace_sent: sent.is_some(),
-            trace: sent.unwrap_or_else(new_trace),
+            trace: sent.clone().unwrap_or_else(new_trace),
+            trace_sent: sent,
             source_ip: Some(connection.peer),
             user_agent: parts.headers.get("user-agent").and_then(|name| name.to_str().ok()).map(str::to_owned),
             ..inside
