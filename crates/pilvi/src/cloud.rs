@@ -62,6 +62,7 @@ impl Cloud {
         }
         background.spawn(wired.deliveries.clone().run(platform.shutdown.clone()));
         background.spawn(sweep_blobs(platform.clone()));
+        background.spawn(wired.objects.clone().run_rules(platform.shutdown.clone()));
         let admin = Arc::new(Admin::new(platform.clone(), wired.deliveries, reset));
         // The services' own fronts first: the code of functions lies below the admin's pages.
         let mut fronts = wired.fronts;
@@ -123,6 +124,7 @@ struct Wired {
     deliveries: Arc<Deliveries>,
     fronts: Vec<Arc<dyn pilvi_bus::http::HttpFront>>,
     fallback: Arc<dyn pilvi_bus::http::HttpFront>,
+    objects: Arc<pilvi_objects::Objects>,
 }
 
 /// Makes the services and tells the bus of them.
@@ -147,7 +149,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     bus.wire_services(services.clone());
     let mut fronts = vec![gateway, certificates];
     fronts.extend(function_fronts);
-    Ok(Wired { services, deliveries, fronts, fallback: objects.front() })
+    Ok(Wired { services, deliveries, fronts, fallback: objects.front(), objects })
 }
 
 /// Buckets' notices, as deliveries.

@@ -120,9 +120,12 @@ codes! {
     BucketAlreadyExists 409 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.";
     BucketAlreadyOwnedByYou 409 "Your previous request to create the named bucket succeeded and you already own it.";
     BucketNotEmpty 409 "The bucket you tried to delete is not empty";
+    ConditionalRequestConflict 409 "The conditional request cannot succeed due to a conflicting operation against this resource.";
+    CrossLocationLoggingProhibitted 403 "Cross S3 location logging not allowed. ";
     EntityTooLarge 400 "Your proposed upload exceeds the maximum allowed size";
     EntityTooSmall 400 "Your proposed upload is smaller than the minimum allowed size";
     ExpiredToken 400 "The provided token has expired.";
+    IdMismatch 400 "Document ID does not match the specified configuration ID.";
     IllegalLocationConstraintException 400 "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.";
     IllegalVersioningConfigurationException 400 "The Versioning element must be specified";
     IncompleteBody 400 "You did not provide the number of bytes specified by the Content-Length HTTP header";
@@ -133,7 +136,7 @@ codes! {
     InvalidBucketName 400 "The specified bucket is not valid.";
     InvalidBucketState 409 "The request is not valid for the current state of the bucket.";
     InvalidDigest 400 "The Content-MD5 you specified was invalid.";
-    InvalidEncryptionAlgorithmError 400 "The encryption request you specified is not valid. The valid value is AES256.";
+    InvalidEncryptionAlgorithmError 400 "The Encryption request you specified is not valid. Supported value: AES256.";
     InvalidLocationConstraint 400 "The specified location-constraint is not valid";
     InvalidObjectState 403 "The operation is not valid for the object's storage class";
     InvalidPart 400 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.";
@@ -142,8 +145,10 @@ codes! {
     InvalidPolicyDocument 400 "The content of the form does not meet the conditions specified in the policy document.";
     InvalidRange 416 "The requested range is not satisfiable";
     InvalidRequest 400 "Invalid Request";
+    InvalidS3DestinationBucket 400 "Invalid bucket ARN.";
     InvalidStorageClass 400 "The storage class you specified is not valid";
     InvalidTag 400 "The tag provided was not a valid tag. This error can occur if the tag did not pass input validation.";
+    InvalidTargetBucketForLogging 400 "The target bucket for logging does not exist";
     InvalidToken 400 "The provided token is malformed or otherwise invalid.";
     InvalidURI 400 "Couldn't parse the specified URI.";
     KeyTooLongError 400 "Your key is too long";
@@ -156,6 +161,7 @@ codes! {
     MethodNotAllowed 405 "The specified method is not allowed against this resource.";
     MissingContentLength 411 "You must provide the Content-Length HTTP header.";
     MissingRequestBodyError 400 "Request Body is empty";
+    MissingSecurityHeader 400 "Your request was missing a required header";
     NoSuchBucket 404 "The specified bucket does not exist";
     NoSuchBucketPolicy 404 "The bucket policy does not exist";
     NoSuchCORSConfiguration 404 "The CORS configuration does not exist";
@@ -177,8 +183,10 @@ codes! {
     PreconditionFailed 412 "At least one of the pre-conditions you specified did not hold";
     ReplicationConfigurationNotFoundError 404 "The replication configuration was not found";
     RequestTimeTooSkewed 403 "The difference between the request time and the current time is too large.";
+    RestoreAlreadyInProgress 409 "Object restore is already in progress";
     ServerSideEncryptionConfigurationNotFoundError 404 "The server side encryption configuration was not found";
     SignatureDoesNotMatch 403 "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
     TooManyBuckets 400 "You have attempted to create more buckets than allowed";
+    UnexpectedContent 400 "This request does not support content";
     XAmzContentSHA256Mismatch 400 "The provided 'x-amz-content-sha256' header does not match what was computed.";
 }

@@ -20,7 +20,7 @@ use crate::outbox::Outbox;
 use crate::s3::operation::{Level, Operation};
 use crate::s3::{
     acls, attributes, buckets, complete_upload, copy_object, delete_object, documents, get_object, list_objects,
-    list_uploads, list_versions, locks, notification, policy, put_object, settings, tagging, uploads,
+    list_uploads, list_versions, locks, notification, policy, put_object, restore, settings, tagging, uploads,
 };
 use crate::versions::Stamp;
 
@@ -39,6 +39,11 @@ impl Objects {
     /// The front that answers S3's requests.
     pub fn front(self: &Arc<Self>) -> Arc<dyn pilvi_bus::http::HttpFront> {
         Arc::new(s3::front::Front(self.clone()))
+    }
+
+    /// Carries out lifecycle rules until shutdown.
+    pub async fn run_rules(self: Arc<Self>, shutdown: tokio_util::sync::CancellationToken) {
+        s3::expire::run(self, shutdown).await;
     }
 
     /// What a new version is made of.
@@ -81,6 +86,7 @@ operations! {
     PUT Object "?uploadId" "UploadPart" "s3:PutObject" "" => uploads::upload_part;
     PUT Object "@x-amz-copy-source" "CopyObject" "s3:PutObject" "" => copy_object::copy_object;
     PUT Object "" "PutObject" "s3:PutObject" "" => put_object::put_object;
+    POST Object "?restore" "RestoreObject" "s3:RestoreObject" "" => restore::restore_object;
     POST Object "?uploads" "CreateMultipartUpload" "s3:PutObject" "" => uploads::create;
     POST Object "?uploadId" "CompleteMultipartUpload" "s3:PutObject" "" => complete_upload::complete;
     DELETE Object "?uploadId" "AbortMultipartUpload" "s3:AbortMultipartUpload" "" => uploads::abort;
@@ -131,16 +137,20 @@ operations! {
     PUT Bucket "?accelerate" "PutBucketAccelerateConfiguration" "s3:PutAccelerateConfiguration" "" => documents::put;
     GET Bucket "?requestPayment" "GetBucketRequestPayment" "s3:GetBucketRequestPayment" "" => documents::get;
     PUT Bucket "?requestPayment" "PutBucketRequestPayment" "s3:PutBucketRequestPayment" "" => documents::put;
-    GET Bucket "?analytics" "GetBucketAnalyticsConfiguration" "s3:GetAnalyticsConfiguration" "" => documents::get;
+    GET Bucket "?analytics ?id" "GetBucketAnalyticsConfiguration" "s3:GetAnalyticsConfiguration" "" => documents::get;
+    GET Bucket "?analytics" "ListBucketAnalyticsConfigurations" "s3:GetAnalyticsConfiguration" "" => documents::get;
     PUT Bucket "?analytics" "PutBucketAnalyticsConfiguration" "s3:PutAnalyticsConfiguration" "" => documents::put;
     DELETE Bucket "?analytics" "DeleteBucketAnalyticsConfiguration" "s3:PutAnalyticsConfiguration" "" => documents::delete;
-    GET Bucket "?inventory" "GetBucketInventoryConfiguration" "s3:GetInventoryConfiguration" "" => documents::get;
+    GET Bucket "?inventory ?id" "GetBucketInventoryConfiguration" "s3:GetInventoryConfiguration" "" => documents::get;
+    GET Bucket "?inventory" "ListBucketInventoryConfigurations" "s3:GetInventoryConfiguration" "" => documents::get;
     PUT Bucket "?inventory" "PutBucketInventoryConfiguration" "s3:PutInventoryConfiguration" "" => documents::put;
     DELETE Bucket "?inventory" "DeleteBucketInventoryConfiguration" "s3:PutInventoryConfiguration" "" => documents::delete;
-    GET Bucket "?metrics" "GetBucketMetricsConfiguration" "s3:GetMetricsConfiguration" "" => documents::get;
+    GET Bucket "?metrics ?id" "GetBucketMetricsConfiguration" "s3:GetMetricsConfiguration" "" => documents::get;
+    GET Bucket "?metrics" "ListBucketMetricsConfigurations" "s3:GetMetricsConfiguration" "" => documents::get;
     PUT Bucket "?metrics" "PutBucketMetricsConfiguration" "s3:PutMetricsConfiguration" "" => documents::put;
     DELETE Bucket "?metrics" "DeleteBucketMetricsConfiguration" "s3:PutMetricsConfiguration" "" => documents::delete;
-    GET Bucket "?intelligent-tiering" "GetBucketIntelligentTieringConfiguration" "s3:GetIntelligentTieringConfiguration" "" => documents::get;
+    GET Bucket "?intelligent-tiering ?id" "GetBucketIntelligentTieringConfiguration" "s3:GetIntelligentTieringConfiguration" "" => documents::get;
+    GET Bucket "?intelligent-tiering" "ListBucketIntelligentTieringConfigurations" "s3:GetIntelligentTieringConfiguration" "" => documents::get;
     PUT Bucket "?intelligent-tiering" "PutBucketIntelligentTieringConfiguration" "s3:PutIntelligentTieringConfiguration" "" => documents::put;
     DELETE Bucket "?intelligent-tiering" "DeleteBucketIntelligentTieringConfiguration" "s3:PutIntelligentTieringConfiguration" "" => documents::delete;
     // buckets

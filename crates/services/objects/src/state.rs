@@ -155,6 +155,9 @@ pub struct Bucket {
     pub has_cors: bool,
     /// Whether there is a website configuration among the documents.
     pub has_website: bool,
+    /// Whether there is a lifecycle configuration among the documents.
+    #[serde(default)]
+    pub has_lifecycle: bool,
 }
 
 impl Bucket {
@@ -240,6 +243,9 @@ pub struct Object {
     pub retention: Option<Retention>,
     /// Legal hold; none when it was never set.
     pub hold: Option<bool>,
+    /// Until when an archived object is restored, in milliseconds since the epoch.
+    #[serde(default)]
+    pub restored: Option<i64>,
 }
 
 impl Object {
@@ -287,6 +293,9 @@ pub struct Upload {
     pub retention: Option<Retention>,
     /// Legal hold of the object to be.
     pub hold: Option<bool>,
+    /// Whether an object of the key was deleted since: a conditional completion then conflicts.
+    #[serde(default)]
+    pub overtaken: bool,
 }
 
 /// An uploaded part.

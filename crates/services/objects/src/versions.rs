@@ -173,12 +173,13 @@ pub fn missing(key: &str, wanted: Option<&str>) -> S3Error {
 /// The error for a delete marker: asked for by its identifier it allows no method but DELETE, met as the current version it hides the key.
 pub fn marked(object: &Object, key: &str, wanted: Option<&str>, method: &str) -> S3Error {
     let error = match wanted {
-        Some(_) => S3Error::from(Code::MethodNotAllowed)
+        // Nothing can be put to a marker, however it is met.
+        _ if wanted.is_some() || method == "PUT" => S3Error::from(Code::MethodNotAllowed)
             .with("Method", method)
             .with("ResourceType", "DeleteMarker")
             .header("allow", "DELETE")
             .header("last-modified", crate::s3::text::http_date(object.modified)),
-        None => S3Error::no_such_key(key),
+        _ => S3Error::no_such_key(key),
     };
     error.header("x-amz-delete-marker", "true").header("x-amz-version-id", object.version_id())
 }

@@ -111,8 +111,8 @@ pub fn from_grant_header(header: &str, value: &str, permission: Permission) -> R
             item.split_once('=').ok_or_else(|| S3Error::argument("Argument format not recognized", header, value))?;
         let who = who.trim().trim_matches('"').to_owned();
         let grantee = match kind.trim().to_ascii_lowercase().as_str() {
-            "id" => Grantee::User(check_user(who)?),
-            "uri" => Grantee::Group(check_group(who)?),
+            "id" => Grantee::User(check_user(who, "id")?),
+            "uri" => Grantee::Group(check_group(who, "uri")?),
             "emailaddress" => {
                 return Err(S3Error::new(
                     Code::NotImplemented,
@@ -126,18 +126,18 @@ pub fn from_grant_header(header: &str, value: &str, permission: Permission) -> R
     Ok(grants)
 }
 
-/// Refuses what cannot be a canonical user id.
-pub fn check_user(id: String) -> Result<String> {
+/// Refuses what cannot be a canonical user id; `name` is what errors call it.
+pub fn check_user(id: String, name: &str) -> Result<String> {
     if id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(id);
     }
-    Err(S3Error::argument("Invalid id", "CanonicalUser/ID", id))
+    Err(S3Error::argument("Invalid id", name, id))
 }
 
-/// Refuses what is not a predefined group.
-pub fn check_group(uri: String) -> Result<String> {
+/// Refuses what is not a predefined group; `name` is what errors call it.
+pub fn check_group(uri: String, name: &str) -> Result<String> {
     if [ALL_USERS, AUTHENTICATED_USERS, LOG_DELIVERY].contains(&uri.as_str()) {
         return Ok(uri);
     }
-    Err(S3Error::argument("Invalid group uri", "Group/URI", uri))
+    Err(S3Error::argument("Invalid group uri", name, uri))
 }

@@ -6,6 +6,7 @@ pub mod checksum;
 pub mod conditions;
 pub mod etag;
 pub mod inline;
+pub mod lifecycle;
 pub mod listing;
 pub mod lock;
 pub mod multipart;

@@ -35,9 +35,11 @@ pub fn check(tags: &Tags, of: Of) -> Result<()> {
                 .with("TagValue", value));
         }
         if key.starts_with("aws:") {
-            return Err(
-                S3Error::new(Code::InvalidTag, "System tags cannot be added/updated by requester").with("TagKey", key)
-            );
+            let text = match of {
+                Of::Object => "Your TagKey cannot be prefixed with aws:",
+                Of::Bucket => "System tags cannot be added/updated by requester",
+            };
+            return Err(S3Error::new(Code::InvalidTag, text).with("TagKey", key));
         }
         if tags.iter().take(index).any(|(earlier, _)| earlier == key) {
             return Err(

@@ -41,6 +41,9 @@ fn document(owner: &str, grants: &[Grant]) -> String {
     writer.finish("AccessControlPolicy")
 }
 
+/// What errors call a user's id in a document.
+const USER: &str = "CanonicalUser/ID";
+
 fn parse(body: &[u8], owner: &str) -> Result<Vec<Grant>> {
     let malformed = || S3Error::from(Code::MalformedACLError);
     let root = Element::parse(body).map_err(|_| malformed())?;
@@ -49,6 +52,7 @@ fn parse(body: &[u8], owner: &str) -> Result<Vec<Grant>> {
     }
     let named = root.child("Owner").and_then(|owner| owner.text_of("ID")).ok_or_else(malformed)?;
     if named != owner {
+        acl::check_user(named.to_owned(), USER)?;
         return Err(Code::AccessDenied.into());
     }
     let list = root.child("AccessControlList").ok_or_else(malformed)?;
@@ -57,8 +61,8 @@ fn parse(body: &[u8], owner: &str) -> Result<Vec<Grant>> {
         let grantee = grant.child("Grantee").ok_or_else(malformed)?;
         let permission = grant.text_of("Permission").and_then(Permission::parse).ok_or_else(malformed)?;
         let grantee = match (grantee.text_of("ID"), grantee.text_of("URI")) {
-            (Some(id), None) => Grantee::User(acl::check_user(id.to_owned())?),
-            (None, Some(uri)) => Grantee::Group(acl::check_group(uri.to_owned())?),
+            (Some(id), None) => Grantee::User(acl::check_user(id.to_owned(), USER)?),
+            (None, Some(uri)) => Grantee::Group(acl::check_group(uri.to_owned(), "Group/URI")?),
             _ => return Err(malformed()),
         };
         grants.push(Grant { grantee, permission });
@@ -72,13 +76,10 @@ async fn wanted(req: &mut Req, bucket: &Bucket, owner: &str) -> Result<Vec<Grant
     let body = req.optional_document().await?;
     let from_headers = headers::acl(req, owner, &bucket_owner)?;
     let grants = match from_headers {
-        Some(_) if !body.is_empty() => return Err(Code::InvalidRequest.into()),
+        Some(_) if !body.is_empty() => return Err(Code::UnexpectedContent.into()),
         Some(grants) => grants,
         None if body.is_empty() => {
-            return Err(S3Error::new(
-                Code::MissingRequestBodyError,
-                "Your request was missing a required header: x-amz-acl",
-            ));
+            return Err(S3Error::from(Code::MissingSecurityHeader).with("MissingHeaderName", "x-amz-acl"));
         }
         None => parse(&body, owner)?,
     };

@@ -51,7 +51,7 @@ pub fn xml(document: String) -> Response {
 }
 
 /// The document of an error, or its bare status where no body may be.
-pub fn error(error: &S3Error, resource: &str, request_id: &str, host_id: &str, head: bool) -> Response {
+pub fn error(error: &S3Error, request_id: &str, host_id: &str, head: bool) -> Response {
     let status = error.code.status();
     let mut response = if head || error.code == Code::NotModified {
         with_body(status, empty())
@@ -61,9 +61,6 @@ pub fn error(error: &S3Error, resource: &str, request_id: &str, host_id: &str, h
         writer.leaf("Message", &error.message);
         for (name, value) in &error.details {
             writer.leaf(name, value);
-        }
-        if error.details.is_empty() {
-            writer.leaf("Resource", resource);
         }
         writer.leaf("RequestId", request_id);
         writer.leaf("HostId", host_id);

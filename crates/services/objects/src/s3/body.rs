@@ -148,6 +148,8 @@ pub struct Expected {
     pub checksum: Option<(Algorithm, Option<String>)>,
     /// Whether the value has to come behind the body.
     pub trailing: bool,
+    /// Whether the CRC-64/NVME is wanted besides.
+    pub also_crc64: bool,
 }
 
 /// A body that was stored.
@@ -158,6 +160,8 @@ pub struct Stored {
     pub md5: String,
     /// Checksum by the asked algorithm, or CRC-64/NVME.
     pub checksum: Checksum,
+    /// The CRC-64/NVME, where it was asked for besides another.
+    pub crc64: Option<Checksum>,
     /// Where the bytes are; none when there are none.
     pub data: Option<Data>,
 }
@@ -177,6 +181,9 @@ pub async fn store(blobs: &Blobs, incoming: &mut Incoming, expected: Expected) -
     }
     let algorithm = expected.checksum.as_ref().map_or(Algorithm::Crc64Nvme, |(algorithm, _)| *algorithm);
     let mut sink = Sink::new(blobs, algorithm);
+    if expected.also_crc64 && algorithm != Algorithm::Crc64Nvme {
+        sink.crc64 = Some(Hasher::new(Algorithm::Crc64Nvme));
+    }
     while let Some(bytes) = incoming.next().await? {
         sink.write(&bytes).await?;
         if sink.size > GREATEST_PART {
@@ -211,6 +218,8 @@ pub struct Sink {
     writer: Option<BlobWriter>,
     md5: Md5,
     hasher: Hasher,
+    /// A second checksum.
+    crc64: Option<Hasher>,
     /// Bytes so far.
     pub size: u64,
 }
@@ -224,6 +233,7 @@ impl Sink {
             writer: None,
             md5: Md5::new(),
             hasher: Hasher::new(algorithm),
+            crc64: None,
             size: 0,
         }
     }
@@ -233,6 +243,9 @@ impl Sink {
         self.size += bytes.len() as u64;
         self.md5.update(bytes);
         self.hasher.update(bytes);
+        if let Some(crc64) = &mut self.crc64 {
+            crc64.update(bytes);
+        }
         if self.writer.is_none() {
             if self.small.len() + bytes.len() <= LIMIT {
                 self.small.extend_from_slice(bytes);
@@ -266,6 +279,7 @@ impl Sink {
             }
         }
         let checksum = self.hasher.finish();
+        let crc64 = self.crc64.map(Hasher::finish);
         if given.is_some_and(|given| given != checksum.value) {
             let text =
                 format!("The {} you specified did not match the calculated checksum.", checksum.algorithm.name());
@@ -276,7 +290,7 @@ impl Sink {
             None if self.small.is_empty() => None,
             None => Some(Data::Inline(Inline(self.small.into()))),
         };
-        Ok(Stored { size: self.size, md5: hex::encode(md5), checksum, data })
+        Ok(Stored { size: self.size, md5: hex::encode(md5), checksum, crc64, data })
     }
 }
 

@@ -31,7 +31,8 @@ pub async fn create_bucket(objects: &Objects, req: &mut Req) -> Result<Response>
     let ownership = match req.header("x-amz-object-ownership") {
         None => Ownership::default(),
         Some(text) => Ownership::parse(text).ok_or_else(|| {
-            S3Error::argument(format!("Invalid x-amz-object-ownership header: {text}"), "x-amz-object-ownership", text)
+            S3Error::new(Code::InvalidArgument, format!("Invalid x-amz-object-ownership header: {text}"))
+                .with("ArgumentName", "x-amz-object-ownership")
         })?,
     };
     let acl = object_headers::acl(req, &owner, &owner)?;
@@ -74,6 +75,7 @@ pub async fn create_bucket(objects: &Objects, req: &mut Req) -> Result<Response>
         notifies: false,
         has_cors: false,
         has_website: false,
+        has_lifecycle: false,
     };
     let location = format!("/{}", bucket.name);
     let arn = bucket.arn();

@@ -7,7 +7,8 @@ use pilvi_store::{Range, WriteTx};
 
 use super::answer;
 use super::events::Cause;
-use super::put_object::{commit_in, encryption_headers, version_header, write_conditions};
+use super::expire::expiration_header;
+use super::put_object::{check_write, commit_in, encryption_headers, version_header, write_conditions};
 use super::request::Req;
 use super::text::encode_path;
 use super::uploads::{find, forget};
@@ -15,6 +16,7 @@ use super::xml::{Element, Writer};
 use crate::Objects;
 use crate::errors::{Code, Result, S3Error};
 use crate::object::checksum::{ALL, Algorithm, Checksum, Kind, of_parts};
+use crate::object::conditions::Conditions;
 use crate::object::etag::{of_parts as etag_of_parts, quote};
 use crate::object::multipart::{MOST_PARTS, Named, Uploaded, check};
 use crate::state::{Object, PARTS, Part, Upload};
@@ -39,10 +41,14 @@ pub async fn complete(objects: &Objects, req: &mut Req) -> Result<Response> {
     let write = move |tx: &mut WriteTx<'_>| -> Result<(Object, Option<(Algorithm, Kind)>)> {
         let bucket = versions::current_bucket(tx, &known)?;
         let upload = find(tx, &bucket, &key, &id)?;
+        check_conflict(tx, bucket.id, &key, &upload, &conditions)?;
         let mut parts = BTreeMap::new();
         for entry in tx.range(&PARTS, Range::prefix(&(id.as_str(),))) {
             let ((_, number), part) = entry?;
             parts.insert(number, part);
+        }
+        if let Some((algorithm, Kind::Composite)) = upload.checksum {
+            require_checksums(&named, algorithm)?;
         }
         check(&id, &named, |number| {
             parts.get(&number).map(|part: &Part| Uploaded {
@@ -71,7 +77,40 @@ pub async fn complete(objects: &Objects, req: &mut Req) -> Result<Response> {
         writer.leaf("ChecksumType", checksum.kind.name());
     }
     let answer = encryption_headers(answer::xml(writer.finish("CompleteMultipartUploadResult")), &object.encryption);
-    Ok(version_header(answer, &bucket, &object))
+    let answer = expiration_header(objects, &bucket, &req.key, &object, answer)?;
+    Ok(version_header(answer, &object))
+}
+
+/// A conditional completion fails where the key was written or deleted since the upload began.
+fn check_conflict(
+    tx: &WriteTx<'_>,
+    bucket: uuid::Uuid,
+    key: &str,
+    upload: &Upload,
+    conditions: &Conditions,
+) -> Result<()> {
+    if conditions.is_empty() {
+        return Ok(());
+    }
+    let current = versions::current(tx, bucket, key)?;
+    check_write(current.as_ref(), conditions, key)?;
+    if !upload.overtaken && current.is_none_or(|object| object.modified <= upload.begun) {
+        return Ok(());
+    }
+    let condition = if conditions.if_match.is_some() { "If-Match" } else { "If-None-Match" };
+    Err(S3Error::from(Code::ConditionalRequestConflict).with("Condition", condition).with("Key", key))
+}
+
+/// A checksum of checksums needs each part's again.
+fn require_checksums(named: &[Named], algorithm: Algorithm) -> Result<()> {
+    let missing = named.iter().find(|part| part.checksums.iter().all(|(given, _)| *given != algorithm));
+    missing.map_or(Ok(()), |part| {
+        Err(S3Error::request(format!(
+            "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
+            algorithm.name().to_ascii_lowercase(),
+            part.number
+        )))
+    })
 }
 
 fn named(document: &[u8]) -> Result<Vec<Named>> {
@@ -128,6 +167,7 @@ fn assemble(upload: &Upload, parts: &[&Part], now: i64) -> Result<Object> {
         acl: upload.acl.clone(),
         retention: upload.retention,
         hold: upload.hold,
+        restored: None,
     })
 }
 

@@ -21,7 +21,7 @@ use crate::object::conditions::Outcome;
 use crate::object::etag::quote;
 use crate::object::multipart::GREATEST_PART;
 use crate::object::range::{self, Span};
-use crate::state::{BUCKETS, Bucket, DOCUMENTS, Object};
+use crate::state::{BUCKETS, Bucket, DOCUMENTS, Encryption, Object};
 use crate::versions;
 
 /// The source of a copy.
@@ -110,6 +110,9 @@ pub fn copied_span(req: &Req, size: u64) -> Result<Span> {
             header,
         )
     })?;
+    if first >= size {
+        return Err(S3Error::request("The specified copy range is invalid for the source object size"));
+    }
     if last >= size {
         let text = format!("Range specified is not valid for source object of size: {size}");
         return Err(S3Error::argument(text, "x-amz-copy-source-range", header));
@@ -150,7 +153,8 @@ pub async fn copy_object(objects: &Objects, req: &mut Req) -> Result<Response> {
         ]
         .iter()
         .any(|name| req.headers.contains_key(*name));
-    if same && !changes {
+    // What the bucket encrypts by default is a change, even to the same (measured, not documented).
+    if same && !changes && bucket.encryption.is_none() {
         return Err(S3Error::request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
         ));
@@ -173,8 +177,11 @@ pub async fn copy_object(objects: &Objects, req: &mut Req) -> Result<Response> {
     }
     // A multipart source becomes one piece with one hash; any other keeps its bytes where they are.
     let known = source.object.checksum.as_ref();
-    let keep =
-        !source.object.multipart && algorithm.is_none_or(|wanted| known.is_some_and(|known| known.algorithm == wanted));
+    let plain = |encryption: &Encryption| encryption.kms_key.is_none() && encryption.customer_key_md5.is_none();
+    let same_tag = plain(&source.object.encryption) && plain(&object.encryption);
+    let keep = same_tag
+        && !source.object.multipart
+        && algorithm.is_none_or(|wanted| known.is_some_and(|known| known.algorithm == wanted));
     if keep {
         object.size = source.object.size;
         object.etag.clone_from(&source.object.etag);
@@ -195,6 +202,6 @@ pub async fn copy_object(objects: &Objects, req: &mut Req) -> Result<Response> {
         writer.leaf("ChecksumType", checksum.kind.name());
     }
     let answer = encryption_headers(answer::xml(writer.finish("CopyObjectResult")), &written.encryption);
-    let answer = version_header(answer, &bucket, &written);
+    let answer = version_header(answer, &written);
     Ok(answer.maybe("x-amz-copy-source-version-id", source.object.version.as_deref()))
 }

@@ -81,12 +81,7 @@ pub fn preflight(objects: &Objects, parts: &Parts, address: &Address) -> Result<
     let Some(origin) = header("origin") else {
         return Err(S3Error::new(Code::BadRequest, "Insufficient information. Origin request header needed."));
     };
-    let Some(method) = header("access-control-request-method") else {
-        return Err(S3Error::new(Code::BadRequest, "Invalid Access-Control-Request-Method: null"));
-    };
-    if !matches!(method, "GET" | "PUT" | "HEAD" | "POST" | "DELETE") {
-        return Err(S3Error::new(Code::BadRequest, format!("Invalid Access-Control-Request-Method: {method}")));
-    }
+    let method = header("access-control-request-method").unwrap_or("OPTIONS");
     let kind = if address.key.is_some() { "OBJECT" } else { "BUCKET" };
     let forbidden = |text: &'static str| {
         S3Error::new(Code::AccessForbidden, text).with("Method", method).with("ResourceType", kind)
@@ -102,6 +97,10 @@ pub fn preflight(objects: &Objects, parts: &Parts, address: &Address) -> Result<
             .with("ResourceType", kind)
     })?;
     let document = load(objects, &bucket, "cors")?.ok_or_else(not_enabled)?;
+    if !matches!(method, "GET" | "PUT" | "HEAD" | "POST" | "DELETE") {
+        let given = header("access-control-request-method").unwrap_or("null");
+        return Err(S3Error::new(Code::BadRequest, format!("Invalid Access-Control-Request-Method: {given}")));
+    }
     let root = Element::parse(document.as_bytes())?;
     let headers: Vec<String> = header("access-control-request-headers")
         .unwrap_or_default()

@@ -62,7 +62,15 @@ pub async fn delete_object(objects: &Objects, req: &mut Req) -> Result<Response>
 
 /// Whether the caller bypasses governance retention, which needs a permission of its own.
 async fn bypass(objects: &Objects, req: &Req) -> Result<bool> {
-    let asked = req.header("x-amz-bypass-governance-retention").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let header = req.header("x-amz-bypass-governance-retention");
+    if header.is_some() && !req.bucket()?.object_lock {
+        return Err(S3Error::new(
+            Code::InvalidArgument,
+            "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.",
+        )
+        .with("ArgumentName", "x-amz-bypass-governance-retention"));
+    }
+    let asked = header.is_some_and(|value| value.eq_ignore_ascii_case("true"));
     if !asked {
         return Ok(false);
     }
@@ -98,6 +106,7 @@ fn delete(
         if let Some(object) = current {
             lock::check_delete(object.retention, object.hold == Some(true), cause.now, bypass)?;
             versions::remove(tx, bucket.id, key, &object)?;
+            super::uploads::overtake(tx, bucket.id, key)?;
             announce(tx, &bucket, key, &object, "ObjectRemoved:Delete", Gone::Yes, cause)?;
         }
         return Ok(Deleted::default());
@@ -126,7 +135,8 @@ fn check_conditions(object: Option<&Object>, target: &Target) -> Result<()> {
     Ok(())
 }
 
-fn delete_marker(owner: &str, now: i64) -> Object {
+/// A delete marker to be.
+pub fn delete_marker(owner: &str, now: i64) -> Object {
     Object {
         place: 0,
         version: None,
@@ -146,6 +156,7 @@ fn delete_marker(owner: &str, now: i64) -> Object {
         acl: None,
         retention: None,
         hold: None,
+        restored: None,
     }
 }
 
@@ -187,6 +198,13 @@ pub async fn delete_objects(objects: &Objects, req: &mut Req) -> Result<Response
             let random =
                 stamp.random.wrapping_add((*at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
             let outcome = delete(tx, &bucket, target, bypass, &owner, &cause, Stamp { random, ..stamp });
+            // Among many, an identifier that cannot be read is one of no version.
+            let outcome = outcome.map_err(|error| match &target.version {
+                Some(version) if error.details.iter().any(|(_, value)| value == "versionId") => {
+                    S3Error::no_such_version(&target.key, version)
+                }
+                _ => error,
+            });
             if let Err(error) = &outcome
                 && error.code == Code::InternalError
             {

@@ -7,9 +7,10 @@ use pilvi_store::{Range, WriteTx};
 use super::answer::{self, Answer};
 use super::request::Req;
 use super::xml::{Element, Writer};
+use super::{checks, lifecycle};
 use crate::Objects;
 use crate::errors::{Code, Result, S3Error};
-use crate::state::{BUCKETS, Bucket, DOCUMENTS, Versioning};
+use crate::state::{BUCKETS, Bucket, DOCUMENTS};
 use crate::versions;
 
 /// A kind of configuration.
@@ -21,7 +22,7 @@ pub struct Kind {
     /// The answer when there is none; without it, an empty document.
     pub absent: Option<Code>,
     /// Checks a document.
-    pub check: fn(&Element, &Bucket) -> Result<()>,
+    pub check: fn(&Objects, &Element, &Bucket) -> Result<()>,
 }
 
 /// The kinds.
@@ -30,29 +31,29 @@ pub const KINDS: &[Kind] = &[
         name: "cors",
         root: "CORSConfiguration",
         absent: Some(Code::NoSuchCORSConfiguration),
-        check: super::cors::check,
+        check: |_, root, bucket| super::cors::check(root, bucket),
     },
     Kind {
         name: "lifecycle",
         root: "LifecycleConfiguration",
         absent: Some(Code::NoSuchLifecycleConfiguration),
-        check: check_lifecycle,
+        check: |_, root, _| lifecycle::check(root),
     },
     Kind {
         name: "website",
         root: "WebsiteConfiguration",
         absent: Some(Code::NoSuchWebsiteConfiguration),
-        check: check_website,
+        check: checks::website,
     },
     Kind {
         name: "replication",
         root: "ReplicationConfiguration",
         absent: Some(Code::ReplicationConfigurationNotFoundError),
-        check: check_replication,
+        check: checks::replication,
     },
-    Kind { name: "logging", root: "BucketLoggingStatus", absent: None, check: anything },
-    Kind { name: "accelerate", root: "AccelerateConfiguration", absent: None, check: check_accelerate },
-    Kind { name: "requestPayment", root: "RequestPaymentConfiguration", absent: None, check: check_payment },
+    Kind { name: "logging", root: "BucketLoggingStatus", absent: None, check: checks::logging },
+    Kind { name: "accelerate", root: "AccelerateConfiguration", absent: None, check: checks::accelerate },
+    Kind { name: "requestPayment", root: "RequestPaymentConfiguration", absent: None, check: checks::payment },
     Kind {
         name: "analytics",
         root: "AnalyticsConfiguration",
@@ -63,14 +64,14 @@ pub const KINDS: &[Kind] = &[
         name: "inventory",
         root: "InventoryConfiguration",
         absent: Some(Code::NoSuchConfiguration),
-        check: anything,
+        check: checks::inventory,
     },
     Kind { name: "metrics", root: "MetricsConfiguration", absent: Some(Code::NoSuchConfiguration), check: anything },
     Kind {
         name: "intelligent-tiering",
         root: "IntelligentTieringConfiguration",
         absent: Some(Code::NoSuchConfiguration),
-        check: anything,
+        check: checks::tiering,
     },
 ];
 
@@ -121,14 +122,21 @@ pub async fn put(objects: &Objects, req: &mut Req) -> Result<Response> {
     let kind = kind(req)?;
     let body = req.document().await?;
     let root = Element::parse_root(&body, kind.root)?;
-    (kind.check)(&root, req.bucket()?)?;
-    let root = if kind.name == "lifecycle" { with_ids(root) } else { root };
+    let numbered = NUMBERED.contains(&kind.name);
+    if numbered {
+        checks::same_id(&root, req.query.get("id").unwrap_or_default())?;
+    }
+    (kind.check)(objects, &root, req.bucket()?)?;
+    let root = if kind.name == "lifecycle" { lifecycle::with_ids(root) } else { root };
     let (name, document) = (stored_name(kind, req)?, root.to_document());
     update_bucket(objects, req, move |tx, bucket| {
         flag(bucket, &name, true);
         Ok(tx.put(&DOCUMENTS, &(bucket.id, name.as_str()), &document)?)
     })
     .await?;
+    if numbered {
+        return Ok(answer::status(204));
+    }
     let answer = answer::status(200).set("content-length", "0");
     if kind.name == "lifecycle" {
         return Ok(answer.set("x-amz-transition-default-minimum-object-size", minimum_size(req)));
@@ -145,7 +153,7 @@ pub async fn get(objects: &Objects, req: &mut Req) -> Result<Response> {
     let kind = kind(req)?;
     let bucket = req.bucket()?;
     if NUMBERED.contains(&kind.name) && !req.query.has("id") {
-        return list(objects, bucket, kind);
+        return list(objects, req, bucket, kind);
     }
     if let Some(document) = load(objects, bucket, &stored_name(kind, req)?)? {
         let answer = answer::xml(document);
@@ -157,7 +165,8 @@ pub async fn get(objects: &Objects, req: &mut Req) -> Result<Response> {
         });
     }
     if let Some(code) = kind.absent {
-        return Err(S3Error::from(code).with("BucketName", &bucket.name));
+        let error = S3Error::from(code);
+        return Err(if NUMBERED.contains(&kind.name) { error } else { error.with("BucketName", &bucket.name) });
     }
     let mut writer = Writer::document(kind.root);
     if kind.name == "requestPayment" {
@@ -166,23 +175,47 @@ pub async fn get(objects: &Objects, req: &mut Req) -> Result<Response> {
     Ok(answer::xml(writer.finish(kind.root)))
 }
 
-fn list(objects: &Objects, bucket: &Bucket, kind: &Kind) -> Result<Response> {
+/// How many numbered configurations a list has at once.
+const PAGE: usize = 100;
+
+/// The numbered configurations of a kind, in the order of their ids; a page's token is its last one's id.
+fn list(objects: &Objects, req: &Req, bucket: &Bucket, kind: &Kind) -> Result<Response> {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let root = match kind.name {
         "analytics" => "ListBucketAnalyticsConfigurationResult",
         "inventory" => "ListInventoryConfigurationsResult",
         "metrics" => "ListMetricsConfigurationsResult",
         _ => "ListBucketIntelligentTieringConfigurationsOutput",
     };
-    let documents = objects.platform.store.read(|tx| {
-        let range = Range::starts_with(&(bucket.id,), format!("{}/", kind.name));
-        tx.range(&DOCUMENTS, range).map(|entry| entry.map(|(_, document)| document)).collect::<Result<Vec<_>, _>>()
+    let token = req.query.get("continuation-token").filter(|token| !token.is_empty());
+    let after = match token {
+        None => None,
+        Some(token) => {
+            let id = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let refused =
+                || S3Error::argument("The continuation token provided is incorrect", "continuation-token", token);
+            Some(id.ok_or_else(refused)?)
+        }
+    };
+    let start = format!("{}/", kind.name);
+    let mut found = objects.platform.store.read(|tx| {
+        let mut range = Range::starts_with(&(bucket.id,), &start);
+        if let Some(after) = &after {
+            range = range.after(&(bucket.id, format!("{start}{after}")));
+        }
+        tx.range(&DOCUMENTS, range).take(PAGE + 1).collect::<Result<Vec<_>, _>>()
     })?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
     let mut writer = Writer::document(root);
-    for document in documents {
-        let element = Element::parse(document.as_bytes())?;
-        writer.element(&element);
+    for (_, document) in &found {
+        writer.element(&Element::parse(document.as_bytes())?);
     }
-    writer.leaf("IsTruncated", "false");
+    writer.value("IsTruncated", more);
+    writer.maybe("ContinuationToken", token);
+    let last = found.last().and_then(|((_, name), _)| name.strip_prefix(&start)).filter(|_| more);
+    writer.maybe("NextContinuationToken", last.map(|id| URL_SAFE_NO_PAD.encode(id)).as_deref());
     Ok(answer::xml(writer.finish(root)))
 }
 
@@ -206,115 +239,13 @@ fn flag(bucket: &mut Bucket, name: &str, there: bool) {
     match name {
         "cors" => bucket.has_cors = there,
         "website" => bucket.has_website = there,
+        "lifecycle" => bucket.has_lifecycle = there,
         _ => {}
     }
 }
 
-fn anything(_: &Element, _: &Bucket) -> Result<()> {
+fn anything(_: &Objects, _: &Element, _: &Bucket) -> Result<()> {
     Ok(())
-}
-
-fn check_accelerate(root: &Element, bucket: &Bucket) -> Result<()> {
-    if bucket.name.contains('.') {
-        return Err(S3Error::request(
-            "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names",
-        ));
-    }
-    match root.text_of("Status") {
-        Some("Enabled" | "Suspended") => Ok(()),
-        _ => Err(Code::MalformedXML.into()),
-    }
-}
-
-fn check_payment(root: &Element, _: &Bucket) -> Result<()> {
-    match root.text_of("Payer") {
-        Some("Requester" | "BucketOwner") => Ok(()),
-        _ => Err(Code::MalformedXML.into()),
-    }
-}
-
-fn check_replication(root: &Element, bucket: &Bucket) -> Result<()> {
-    if bucket.versioning != Versioning::Enabled {
-        return Err(S3Error::request(
-            "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
-        ));
-    }
-    root.required("Role")?;
-    if root.all("Rule").next().is_none() { Err(Code::MalformedXML.into()) } else { Ok(()) }
-}
-
-fn check_website(root: &Element, _: &Bucket) -> Result<()> {
-    if let Some(all) = root.child("RedirectAllRequestsTo") {
-        all.required("HostName")?;
-        return Ok(());
-    }
-    let Some(index) = root.child("IndexDocument") else {
-        return Err(S3Error::new(
-            Code::InvalidArgument,
-            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
-        )
-        .with("ArgumentName", "IndexDocument"));
-    };
-    let suffix = index.text_of("Suffix").unwrap_or_default();
-    if suffix.is_empty() || suffix.contains('/') {
-        return Err(S3Error::argument("The IndexDocument Suffix is not well formed", "IndexDocument", suffix));
-    }
-    Ok(())
-}
-
-fn check_lifecycle(root: &Element, _: &Bucket) -> Result<()> {
-    let mut ids = Vec::new();
-    for rule in root.all("Rule") {
-        if !matches!(rule.text_of("Status"), Some("Enabled" | "Disabled")) {
-            return Err(Code::MalformedXML.into());
-        }
-        if rule.child("Filter").is_none() && rule.child("Prefix").is_none() {
-            return Err(Code::MalformedXML.into());
-        }
-        const ACTIONS: [&str; 5] = [
-            "Expiration",
-            "Transition",
-            "NoncurrentVersionExpiration",
-            "NoncurrentVersionTransition",
-            "AbortIncompleteMultipartUpload",
-        ];
-        if !ACTIONS.iter().any(|action| rule.child(action).is_some()) {
-            return Err(S3Error::request("At least one action needs to be specified in a rule"));
-        }
-        for days in ACTIONS.iter().flat_map(|action| rule.all(action)).filter_map(|action| action.text_of("Days")) {
-            if days.parse::<u32>().is_err() {
-                return Err(S3Error::argument("'Days' for Expiration action must be a positive integer", "Days", days));
-            }
-        }
-        if rule.child("Expiration").and_then(|expiration| expiration.text_of("Days")) == Some("0") {
-            return Err(S3Error::new(Code::InvalidArgument, "'Days' for Expiration action must be a positive integer"));
-        }
-        if let Some(id) = rule.text_of("ID") {
-            if id.len() > 255 {
-                return Err(S3Error::new(Code::InvalidArgument, "ID length should not exceed allowed limit of 255"));
-            }
-            if !id.is_empty() && ids.contains(&id) {
-                return Err(S3Error::new(
-                    Code::InvalidArgument,
-                    "Rule ID must be unique. Found same ID for more than one rule",
-                ));
-            }
-            ids.push(id);
-        }
-    }
-    if root.all("Rule").next().is_none() { Err(Code::MalformedXML.into()) } else { Ok(()) }
-}
-
-/// Rules without an id get one.
-fn with_ids(mut root: Element) -> Element {
-    for rule in root.children.iter_mut().filter(|child| child.name == "Rule") {
-        match rule.children.iter_mut().find(|child| child.name == "ID") {
-            Some(id) if id.text.is_empty() => id.text = made_up_id(),
-            Some(_) => {}
-            None => rule.children.insert(0, Element { name: "ID".into(), text: made_up_id(), ..Element::default() }),
-        }
-    }
-    root
 }
 
 /// An id that nobody chose.

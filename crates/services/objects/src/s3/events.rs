@@ -28,6 +28,21 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// The cause that a lifecycle rule is.
+    pub fn lifecycle(objects: &Objects) -> Self {
+        let id = uuid::Uuid::new_v4().simple().to_string().to_ascii_uppercase();
+        Self {
+            outbox: objects.outbox.clone(),
+            principal: "s3.amazonaws.com".to_owned(),
+            requester: "s3.amazonaws.com".to_owned(),
+            source_ip: "127.0.0.1".to_owned(),
+            request_id: id.get(..16).unwrap_or(&id).to_owned(),
+            host_id: id.clone(),
+            trace: pilvi_bus::context::new_trace(),
+            now: objects.platform.clock.now_ms(),
+        }
+    }
+
     /// The cause that a request is.
     pub fn of(objects: &Objects, req: &Req) -> Self {
         Self {
@@ -71,6 +86,7 @@ pub fn announce(
         return Ok(());
     }
     let there = gone == Gone::No;
+    let sized = there && !event.starts_with("ObjectTagging:") && !event.starts_with("ObjectAcl:");
     let marker = object.marker;
     let happening = Happening {
         event,
@@ -80,7 +96,7 @@ pub fn announce(
         bucket_arn: bucket.arn(),
         bucket_owner: owner_principal(&bucket.account),
         key: key.to_owned(),
-        size: there.then_some(object.size),
+        size: sized.then_some(object.size),
         etag: if there {
             Some(object.etag.clone())
         } else {
@@ -88,6 +104,8 @@ pub fn announce(
         },
         version: (bucket.versioning != Versioning::Off).then(|| object.version_id().to_owned()),
         sequencer: object.place,
+        storage_class: object.storage_class.clone(),
+        restored: object.restored.map(iso_milliseconds),
         principal: cause.principal.clone(),
         requester: cause.requester.clone(),
         source_ip: cause.source_ip.clone(),

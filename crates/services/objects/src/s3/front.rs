@@ -16,7 +16,8 @@ use super::identify::identify;
 use super::operation::{Level, Operation, find};
 use super::query::Query;
 use super::request::Req;
-use super::{cors, post_object, signature};
+use super::website::Visit;
+use super::{cors, post_object, signature, website};
 use crate::errors::{Code, Result, S3Error};
 use crate::object::acl::{ALL_USERS, AUTHENTICATED_USERS, Grantee, Permission, canonical_id};
 use crate::object::bucket_name;
@@ -76,14 +77,19 @@ impl HttpFront for Front {
         let host_id = host_id();
         let head = parts.method == Method::HEAD;
         let path = parts.uri.path().to_owned();
+        let waits = parts.headers.contains_key("expect");
         let result = self.0.answer(parts, body, connection, &request_id, &host_id).await;
+        let refused = result.is_err();
         let response = match result {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(code = error.code.as_str(), message = %error.message, path, "an S3 request was refused");
-                answer::error(&error, &path, &request_id, &host_id, head)
+                answer::error(&error, &request_id, &host_id, head)
             }
         };
+        // A client that waits to be told to go on sends no body after a refusal, so what follows on the connection would be
+        // taken for that body.
+        let response = if refused && waits { response.set("connection", "close") } else { response };
         response.set("x-amz-request-id", &request_id).set("x-amz-id-2", &host_id).set("server", "AmazonS3")
     }
 }
@@ -113,6 +119,10 @@ impl Objects {
         let host_name = pilvi_bus::http::host(&parts);
         let host = address::host(&host_name);
         let address = address::address(&host, parts.uri.path())?;
+        if let (Host::Website(bucket), Some(path)) = (&host, Some(address.key.clone().unwrap_or_default())) {
+            let visit = Visit { parts: &parts, connection, request_id, host_id };
+            return Ok(website::serve(self, &visit, bucket, &path).await);
+        }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         if parts.method == Method::OPTIONS {
             return cors::preflight(self, &parts, &address);
@@ -136,7 +146,7 @@ impl Objects {
         let Some(origin) = origin else { return result };
         let response = match result {
             Ok(response) => response,
-            Err(error) => answer::error(&error, &req.resource(), request_id, host_id, method == Method::HEAD),
+            Err(error) => answer::error(&error, request_id, host_id, method == Method::HEAD),
         };
         Ok(cors::decorate(self, req.found.as_ref(), &origin, &method, response))
     }
@@ -211,7 +221,8 @@ impl Objects {
         })
     }
 
-    async fn run(&self, req: &mut Req) -> Result<Response> {
+    /// Runs a request's operation, if it is allowed.
+    pub(crate) async fn run(&self, req: &mut Req) -> Result<Response> {
         let level = match (req.bucket_name.is_empty(), req.key.is_empty()) {
             (true, _) => Level::Service,
             (false, true) => Level::Bucket,

@@ -4,9 +4,11 @@ use pilvi_bus::http::{Response, empty};
 
 use super::answer::{self, Answer};
 use super::body::outgoing;
+use super::expire::expiration_header;
 use super::object_headers::customer_key;
 use super::put_object::{checksum_headers, encryption_headers};
 use super::request::Req;
+use super::restore::is_archived;
 use super::text::{http_date, iso_milliseconds};
 use crate::Objects;
 use crate::errors::{Code, Result, S3Error};
@@ -76,8 +78,9 @@ async fn answer_object(objects: &Objects, req: &Req, with_body: bool) -> Result<
         }
     }
     check_customer_key(&object, customer_key(req, "")?)?;
-    let archived = matches!(object.storage_class.as_deref(), Some("GLACIER" | "DEEP_ARCHIVE"));
-    if archived && with_body {
+    let now = objects.platform.clock.now_ms();
+    let restored = object.restored.filter(|until| *until > now);
+    if is_archived(&object) && restored.is_none() && with_body {
         return Err(S3Error::from(Code::InvalidObjectState)
             .with("StorageClass", object.storage_class.as_deref().unwrap_or_default()));
     }
@@ -102,6 +105,13 @@ async fn answer_object(objects: &Objects, req: &Req, with_body: bool) -> Result<
     }
     response = response.maybe("x-amz-mp-parts-count", parts.map(|parts| parts.to_string()));
     response = object_headers(response, &object);
+    response = response.maybe(
+        "x-amz-restore",
+        restored.map(|until| format!("ongoing-request=\"false\", expiry-date=\"{}\"", http_date(until))),
+    );
+    if req.version()?.is_none() {
+        response = expiration_header(objects, bucket, &req.key, &object, response)?;
+    }
     if bucket.versioning != Versioning::Off || object.version.is_some() {
         response = response.set("x-amz-version-id", object.version_id());
     }

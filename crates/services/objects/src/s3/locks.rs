@@ -77,7 +77,7 @@ pub async fn get_retention(objects: &Objects, req: &mut Req) -> Result<Response>
     require_lock(req)?;
     let object = super::get_object::readable(objects, req, req.bucket()?)?;
     let Some(retention) = object.retention else {
-        return Err(S3Error::from(Code::NoSuchObjectLockConfiguration).with("Key", &req.key));
+        return Err(Code::NoSuchObjectLockConfiguration.into());
     };
     let mut writer = Writer::document("Retention");
     writer.leaf("Mode", retention.mode.name());
@@ -107,7 +107,7 @@ pub async fn get_legal_hold(objects: &Objects, req: &mut Req) -> Result<Response
     require_lock(req)?;
     let object = super::get_object::readable(objects, req, req.bucket()?)?;
     let Some(hold) = object.hold else {
-        return Err(S3Error::from(Code::NoSuchObjectLockConfiguration).with("Key", &req.key));
+        return Err(Code::NoSuchObjectLockConfiguration.into());
     };
     let mut writer = Writer::document("LegalHold");
     writer.leaf("Status", if hold { "ON" } else { "OFF" });

@@ -23,15 +23,17 @@ pub async fn put(objects: &Objects, req: &mut Req) -> Result<Response> {
     check(&notifications)?;
     let bucket = req.bucket()?.clone();
     let skip = req.header("x-amz-skip-destination-validation").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let mut told = Vec::new();
-    for rule in &notifications.rules {
-        let told_already = told.contains(&rule.destination);
-        if !skip && !told_already {
-            validate(objects, req, &bucket, &rule.destination).await?;
+    if !skip {
+        let mut told: Vec<&Destination> = Vec::new();
+        let mut problems = Vec::new();
+        for rule in &notifications.rules {
+            if told.contains(&&rule.destination) {
+                continue;
+            }
+            told.push(&rule.destination);
+            problems.extend(validate(objects, req, &bucket, &rule.destination).await?);
         }
-        if !told_already {
-            told.push(rule.destination.clone());
-        }
+        refuse(problems)?;
     }
     update_bucket(objects, req, move |tx, bucket| {
         bucket.notifies = !notifications.is_empty();
@@ -116,38 +118,38 @@ fn parse_rule(element: &Element, kind: Kind) -> Result<Rule> {
     Ok(rule)
 }
 
-/// Checks that the bucket may send to a destination; queues and topics get the test event by it.
-async fn validate(objects: &Objects, req: &Req, bucket: &Bucket, destination: &Destination) -> Result<()> {
-    let refused = || {
-        let problem = match destination.kind {
-            Kind::Queue => {
-                "Permissions on the destination queue do not allow S3 to publish notifications from this bucket"
-            }
-            Kind::Topic => {
-                "Permissions on the destination topic do not allow S3 to publish notifications from this bucket"
-            }
-            Kind::Function => "Not authorized to invoke function [{}]",
-        };
-        let problem = problem.replace("{}", &destination.arn);
-        S3Error::argument("Unable to validate the following destination configurations", &destination.arn, problem)
+/// A destination's name in errors, and what is wrong with it.
+type Problem = (String, String);
+
+/// The elements that name a refused destination and its problem; further ones are left out.
+const NUMBERED: [(&str, &str); 5] = [
+    ("ArgumentName1", "ArgumentValue1"),
+    ("ArgumentName2", "ArgumentValue2"),
+    ("ArgumentName3", "ArgumentValue3"),
+    ("ArgumentName4", "ArgumentValue4"),
+    ("ArgumentName5", "ArgumentValue5"),
+];
+
+fn refuse(problems: Vec<Problem>) -> Result<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let error = S3Error::new(Code::InvalidArgument, "Unable to validate the following destination configurations");
+    Err(NUMBERED
+        .iter()
+        .zip(problems)
+        .fold(error, |error, ((name, value), (arn, problem))| error.with(name, arn).with(value, problem)))
+}
+
+/// What keeps the bucket from sending to a destination, if anything does; queues and topics get the test event by it.
+async fn validate(objects: &Objects, req: &Req, bucket: &Bucket, destination: &Destination) -> Result<Option<Problem>> {
+    let named = destination.arn.clone();
+    let Some(arn) = Arn::parse(&destination.arn) else {
+        return Ok(Some((named, "The ARN could not be parsed".to_owned())));
     };
-    let unknown = || {
-        S3Error::argument(
-            "Unable to validate the following destination configurations",
-            &destination.arn,
-            match destination.kind {
-                Kind::Topic => "The destination topic does not exist",
-                _ => "The destination queue does not exist",
-            },
-        )
-    };
-    let arn = Arn::parse(&destination.arn).ok_or_else(unknown)?;
     if arn.region != bucket.region {
-        return Err(S3Error::argument(
-            "Unable to validate the following destination configurations",
-            &destination.arn,
-            "The notification destination service region is not valid for the bucket location constraint",
-        ));
+        let problem = "The notification destination service region is not valid for the bucket location constraint";
+        return Ok(Some((named, problem.to_owned())));
     }
     let principal = Principal::Service {
         name: "s3.amazonaws.com",
@@ -161,31 +163,56 @@ async fn validate(objects: &Objects, req: &Req, bucket: &Bucket, destination: &D
     });
     let time = iso_milliseconds(objects.platform.clock.now_ms());
     let message = test_event(&bucket.name, &time, &req.ctx.request_id, &req.host_id).to_string();
+    let bus = &objects.platform.bus;
     match destination.kind {
         Kind::Queue => {
-            let queues = objects.platform.bus.queues().map_err(S3Error::internal)?;
             let message = SendMessage { queue_arn: destination.arn.clone(), body: message, ..SendMessage::default() };
-            let sent = queues.send(&ctx, message).await;
-            sent.map(|_| ()).map_err(|error| {
-                if error.code.contains("NonExistent") || error.code.contains("DoesNotExist") {
-                    unknown()
-                } else {
-                    refused()
-                }
-            })
+            let sent = bus.queues().map_err(S3Error::internal)?.send(&ctx, message).await;
+            let Err(error) = sent else { return Ok(None) };
+            let gone = error.code.contains("NonExistent") || error.code.contains("DoesNotExist");
+            // A queue that is not there has no policy that could allow anything, so who asks decides whether it exists.
+            let gone = gone || !queue_exists(objects, req, &arn).await;
+            Ok(Some((
+                named,
+                if gone { "The destination queue does not exist".to_owned() } else { not_allowed("queue") },
+            )))
         }
         Kind::Function => {
-            let functions = objects.platform.bus.functions().map_err(S3Error::internal)?;
-            functions.may_invoke(&ctx, &destination.arn).await.map_err(|_| refused())
+            let allowed = bus.functions().map_err(S3Error::internal)?.may_invoke(&ctx, &destination.arn).await;
+            let problem = || format!("Not authorized to invoke function [{}]", destination.arn);
+            Ok(allowed.err().map(|_| (format!("{named}, null"), problem())))
         }
         Kind::Topic => {
-            let topics = objects.platform.bus.topics().map_err(S3Error::internal)?;
             let subject = Some("Amazon S3 Notification".to_owned());
             let topic_arn = destination.arn.clone();
             let message = PublishMessage { topic_arn, message, subject, ..PublishMessage::default() };
-            let sent = topics.publish(&ctx, message).await;
-            sent.map(|_| ()).map_err(|error| if error.code == "NotFound" { unknown() } else { refused() })
+            let sent = bus.topics().map_err(S3Error::internal)?.publish(&ctx, message).await;
+            let Err(error) = sent else { return Ok(None) };
+            let problem = if error.code == "NotFound" {
+                "The destination topic does not exist".to_owned()
+            } else {
+                not_allowed("topic")
+            };
+            Ok(Some((named, problem)))
         }
+    }
+}
+
+fn not_allowed(what: &str) -> String {
+    format!("Permissions on the destination {what} do not allow S3 to publish notifications from this bucket")
+}
+
+/// Whether a queue is there, asked as its own account.
+async fn queue_exists(objects: &Objects, req: &Req, arn: &Arn) -> bool {
+    let root = Principal::Root { account: arn.account.clone() };
+    let ctx: Arc<RequestContext> = Arc::new(RequestContext {
+        account: arn.account.clone(),
+        region: arn.region.clone(),
+        ..req.ctx.acting_as(root)
+    });
+    match objects.platform.bus.queues() {
+        Ok(queues) => queues.facts(&ctx, &arn.to_string()).await.is_ok(),
+        Err(_) => false,
     }
 }
 

@@ -111,7 +111,12 @@ pub fn content_md5(req: &Req) -> Result<Option<Vec<u8>>> {
 
 /// What the body has to agree with.
 pub fn expected(req: &Req) -> Result<Expected> {
-    Ok(Expected { md5: content_md5(req)?, checksum: checksum(req)?, trailing: trailing(req).is_some() })
+    Ok(Expected {
+        md5: content_md5(req)?,
+        checksum: checksum(req)?,
+        trailing: trailing(req).is_some(),
+        also_crc64: false,
+    })
 }
 
 /// The algorithm that comes behind the body.
@@ -170,14 +175,17 @@ pub fn algorithm(name: &str, header: &str) -> Result<Algorithm> {
 
 /// Server-side encryption: what the request asks for, else the bucket's default.
 pub fn encryption(req: &Req, bucket: &Bucket) -> Result<Encryption> {
+    let named = req.header("x-amz-server-side-encryption");
+    if let Some(named) = named
+        && req.headers.contains_key("x-amz-server-side-encryption-customer-algorithm")
+    {
+        return Err(S3Error::argument(
+            "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
+            "x-amz-server-side-encryption",
+            named,
+        ));
+    }
     if let Some(customer) = customer_key(req, "")? {
-        if req.header("x-amz-server-side-encryption").is_some() {
-            return Err(S3Error::argument(
-                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
-                "x-amz-server-side-encryption",
-                req.header("x-amz-server-side-encryption").unwrap_or_default(),
-            ));
-        }
         return Ok(Encryption { customer_key_md5: Some(customer), ..Encryption::default() });
     }
     let key = req.header("x-amz-server-side-encryption-aws-kms-key-id");
@@ -238,46 +246,39 @@ pub fn customer_key(req: &Req, prefix: &str) -> Result<Option<String>> {
     if algorithm.is_none() && key.is_none() && md5.is_none() {
         return Ok(None);
     }
-    let argument = |text: &'static str, name: &'static str, value: Option<&str>| {
-        S3Error::argument(text, &format!("x-amz-server-side-encryption-customer-{name}"), value.unwrap_or("null"))
+    // The service names this header whichever is wrong.
+    let argument = |text: &'static str, value: &str| S3Error::argument(text, "x-amz-server-side-encryption", value);
+    let Some(algorithm) = algorithm else {
+        return Err(argument(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.",
+            "null",
+        ));
     };
-    match algorithm {
-        None => {
-            return Err(argument(
-                "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.",
-                "algorithm",
-                None,
-            ));
-        }
-        Some("AES256") => {}
-        Some(other) => return Err(S3Error::from(Code::InvalidEncryptionAlgorithmError).with("SSEAlgorithm", other)),
+    if algorithm != "AES256" {
+        return Err(S3Error::from(Code::InvalidEncryptionAlgorithmError)
+            .with("ArgumentName", "x-amz-server-side-encryption")
+            .with("ArgumentValue", algorithm));
     }
     let Some(key) = key else {
         return Err(argument(
             "Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.",
-            "key",
-            None,
+            "null",
         ));
     };
     let bytes = STANDARD.decode(key).unwrap_or_default();
-    if bytes.len() != 32 {
-        return Err(argument("The secret key was invalid for the specified algorithm.", "key", Some("null")));
-    }
     use md5::Digest;
     let computed = STANDARD.encode(md5::Md5::digest(&bytes));
     let Some(md5) = md5 else {
         return Err(argument(
             "Requests specifying Server Side Encryption with Customer provided keys must provide the client calculated MD5 of the secret key.",
-            "key-MD5",
-            None,
+            "null",
         ));
     };
     if computed != md5 {
-        return Err(argument(
-            "The calculated MD5 hash of the key did not match the hash that was provided.",
-            "key-MD5",
-            Some(md5),
-        ));
+        return Err(argument("The calculated MD5 hash of the key did not match the hash that was provided.", "null"));
+    }
+    if bytes.len() != 32 {
+        return Err(argument("The secret key was invalid for the specified algorithm.", "null"));
     }
     Ok(Some(computed))
 }

@@ -69,6 +69,34 @@ impl Operation {
     }
 }
 
+/// The name of an operation that the model has and this service has not, where the query tells that it is asked for.
+fn unbuilt(operations: &[Operation], method: &Method, level: Level, query: &Query) -> Option<&'static str> {
+    // Most requests have no subresource.
+    query.pairs().next()?;
+    let api = pilvi_model::api("s3")?;
+    let found = api.operations.iter().find(|op| {
+        let Some((path, wanted)) = op.uri.split_once('?') else { return false };
+        let of = match path {
+            "/" => Level::Service,
+            "/{Bucket}" => Level::Bucket,
+            _ => Level::Object,
+        };
+        op.method == method.as_str()
+            && of == level
+            && wanted.split('&').all(|term| match term.split_once('=') {
+                Some((name, value)) => query.get(name) == Some(value),
+                None => query.has(term),
+            })
+    })?;
+    // Some have two names: an older one, or one for a list of what another gets.
+    let built = operations.iter().any(|op| {
+        op.method == *method
+            && op.level == level
+            && op.when.trim_start_matches('?') == found.uri.split_once('?').map_or("", |(_, term)| term)
+    });
+    (!built).then_some(found.name)
+}
+
 /// Finds the operation of a request: the first of the manifest that fits.
 pub fn find(
     operations: &'static [Operation],
@@ -77,6 +105,9 @@ pub fn find(
     query: &Query,
     headers: &HeaderMap,
 ) -> Result<&'static Operation> {
+    if let Some(name) = unbuilt(operations, method, level, query) {
+        return Err(S3Error::new(Code::NotImplemented, format!("The operation {name} is not implemented.")));
+    }
     let found = operations.iter().find(|op| op.method == *method && op.level == level && op.fits(query, headers));
     found.ok_or_else(|| {
         S3Error::from(Code::MethodNotAllowed).with("Method", method.as_str()).with("ResourceType", level.name())

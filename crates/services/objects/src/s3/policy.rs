@@ -16,7 +16,7 @@ const LONGEST: usize = 20 * 1024;
 
 /// PutBucketPolicy.
 pub async fn put(objects: &Objects, req: &mut Req) -> Result<Response> {
-    let body = req.document().await?;
+    let body = req.optional_document().await?;
     if body.len() > LONGEST {
         return Err(S3Error::new(Code::MalformedPolicy, "Policy exceeds the maximum allowed document size."));
     }

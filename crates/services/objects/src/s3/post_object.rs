@@ -143,7 +143,7 @@ pub async fn post_object(
             _ => answer::status(204).set("location", &location),
         }
     };
-    Ok(written_headers(answer.set("etag", quote(&written.etag)), &bucket, &written))
+    Ok(written_headers(answer.set("etag", quote(&written.etag)), &written))
 }
 
 async fn identify(objects: &Objects, form: &Form) -> Result<(Principal, Option<String>, Option<String>)> {

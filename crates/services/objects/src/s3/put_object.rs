@@ -7,6 +7,7 @@ use pilvi_store::WriteTx;
 use super::answer::{self, Answer};
 use super::body::{self, Stored};
 use super::events::{Cause, Gone, announce};
+use super::expire::expiration_header;
 use super::object_headers as headers;
 use super::request::Req;
 use crate::Objects;
@@ -14,7 +15,7 @@ use crate::errors::{Code, Result, S3Error};
 use crate::object::checksum::Checksum;
 use crate::object::conditions::{Conditions, Outcome};
 use crate::object::etag::quote;
-use crate::state::{Bucket, Encryption, Object, Versioning};
+use crate::state::{Bucket, Encryption, Object};
 use crate::versions::{self, Stamp};
 
 /// PutObject.
@@ -43,7 +44,8 @@ pub async fn put_object(objects: &Objects, req: &mut Req) -> Result<Response> {
     fill(&mut object, stored);
     let written = commit(objects, req, &bucket, object, conditions, "ObjectCreated:Put").await?;
     let answer = answer::status(200).set("content-length", "0").set("etag", quote(&written.etag));
-    Ok(written_headers(answer, &bucket, &written))
+    let answer = expiration_header(objects, &bucket, &req.key, &written, answer)?;
+    Ok(written_headers(answer, &written))
 }
 
 /// A body needs its length announced.
@@ -80,6 +82,7 @@ pub fn prepare(objects: &Objects, req: &Req, bucket: &Bucket) -> Result<Object> 
         acl: headers::object_acl(req, bucket, &owner)?,
         retention,
         hold,
+        restored: None,
         owner,
     })
 }
@@ -87,15 +90,29 @@ pub fn prepare(objects: &Objects, req: &Req, bucket: &Bucket) -> Result<Object> 
 /// Gives an object its bytes.
 pub fn fill(object: &mut Object, stored: Stored) {
     object.size = stored.size;
-    object.etag.clone_from(&stored.md5);
+    object.etag = entity_tag(&object.encryption, &stored.md5);
     object.checksum = Some(stored.checksum.clone());
     object.pieces =
         stored.into_piece(0).into_iter().map(|piece| crate::state::Piece { checksum: None, ..piece }).collect();
 }
 
+/// The entity tag of bytes: their MD5, unless they are encrypted by a key of KMS or of the client ("Object" in the API
+/// reference): then it says nothing about them.
+pub fn entity_tag(encryption: &Encryption, md5: &str) -> String {
+    if encryption.kms_key.is_none() && encryption.customer_key_md5.is_none() {
+        return md5.to_owned();
+    }
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
 /// The conditions that a write may carry.
 pub fn write_conditions(req: &Req) -> Result<Conditions> {
     let conditions = req.conditions();
+    if conditions.if_match.is_some() && conditions.if_none_match.is_some() {
+        return Err(S3Error::from(Code::NotImplemented)
+            .with("Header", "If-Match,If-None-Match")
+            .with("additionalMessage", "Multiple conditional request headers present in the request"));
+    }
     if conditions.if_none_match.as_deref().is_some_and(|value| value.trim() != "*") {
         return Err(S3Error::from(Code::NotImplemented)
             .with("Header", "If-None-Match")
@@ -162,17 +179,15 @@ pub fn commit_in(
 }
 
 /// The headers with which every write answers, besides the entity tag.
-pub fn written_headers(answer: Response, bucket: &Bucket, object: &Object) -> Response {
+pub fn written_headers(answer: Response, object: &Object) -> Response {
     let answer = checksum_headers(answer, object.checksum.as_ref());
     let answer = encryption_headers(answer, &object.encryption);
-    version_header(answer, bucket, object)
+    version_header(answer, object)
 }
 
-/// `x-amz-version-id`, in a bucket that has versions.
-pub fn version_header(answer: Response, bucket: &Bucket, object: &Object) -> Response {
-    // A suspended bucket's new null versions are not named in answers to writes; S3 names them only when read.
-    let named = object.version.is_some() || bucket.versioning == Versioning::Suspended;
-    if named { answer.set("x-amz-version-id", object.version_id()) } else { answer }
+/// `x-amz-version-id`. Null versions are named only where they are read.
+pub fn version_header(answer: Response, object: &Object) -> Response {
+    answer.maybe("x-amz-version-id", object.version.as_deref())
 }
 
 /// The headers of a checksum.

@@ -160,11 +160,11 @@ pub async fn put_encryption(objects: &Objects, req: &mut Req) -> Result<Response
     }
     let key = default.text_of("KMSMasterKeyID").filter(|text| !text.is_empty()).map(str::to_owned);
     if algorithm == "AES256" && key.is_some() {
-        return Err(S3Error::argument(
+        return Err(S3Error::new(
+            Code::InvalidArgument,
             "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
-            "KMSMasterKeyID",
-            key.unwrap_or_default(),
-        ));
+        )
+        .with("ArgumentName", "ApplyServerSideEncryptionByDefault"));
     }
     let bucket_key = rule.text_of("BucketKeyEnabled").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     update_bucket(objects, req, move |_, bucket| {

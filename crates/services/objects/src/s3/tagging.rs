@@ -76,14 +76,18 @@ async fn change(objects: &Objects, req: &Req, tags: Tags, event: &'static str) -
         Ok(object)
     };
     let object = objects.platform.store.write(write).await?;
-    Ok(version_header(answer::status(200), &bucket, &object))
+    Ok(version_header(answer::status(200), &object))
 }
 
 /// GetObjectTagging.
 pub async fn get_object_tagging(objects: &Objects, req: &mut Req) -> Result<Response> {
     let bucket = req.bucket()?;
-    let object = super::get_object::readable(objects, req, bucket)?;
-    Ok(version_header(answer::xml(document(&object.tags)), bucket, &object))
+    let object = super::get_object::readable(objects, req, bucket).map_err(|error| match error.code {
+        // This operation names the bucket with the key.
+        Code::NoSuchKey => S3Error::no_such_key(&format!("{}/{}", bucket.name, req.key)),
+        _ => error,
+    })?;
+    Ok(version_header(answer::xml(document(&object.tags)), &object))
 }
 
 /// PutBucketTagging.

@@ -8,7 +8,7 @@ use super::answer::{self, Answer};
 use super::body;
 use super::copy_object::{Source, copied_span};
 use super::object_headers as headers;
-use super::put_object::{encryption_headers, prepare, require_length};
+use super::put_object::{encryption_headers, entity_tag, prepare, require_length};
 use super::request::Req;
 use super::text::iso;
 use super::xml::Writer;
@@ -37,6 +37,15 @@ pub fn forget(tx: &mut WriteTx<'_>, bucket: Uuid, key: &str, id: &str) -> Result
     Ok(())
 }
 
+/// Notes in the uploads of a key that its object was deleted.
+pub fn overtake(tx: &mut WriteTx<'_>, bucket: Uuid, key: &str) -> Result<()> {
+    let uploads = tx.range(&UPLOADS, Range::prefix(&(bucket, key))).collect::<std::result::Result<Vec<_>, _>>()?;
+    for (id, upload) in uploads {
+        tx.put(&UPLOADS, &id, &Upload { overtaken: true, ..upload })?;
+    }
+    Ok(())
+}
+
 /// CreateMultipartUpload.
 pub async fn create(objects: &Objects, req: &mut Req) -> Result<Response> {
     let bucket = req.bucket()?.clone();
@@ -54,6 +63,7 @@ pub async fn create(objects: &Objects, req: &mut Req) -> Result<Response> {
         acl: object.acl,
         retention: object.retention,
         hold: object.hold,
+        overtaken: false,
     };
     // The time in front keeps the uploads of a key in the order they were begun.
     let id = format!("{:016x}{}", upload.begun, Uuid::new_v4().simple());
@@ -138,12 +148,18 @@ pub async fn upload_part(objects: &Objects, req: &mut Req) -> Result<Response> {
             expected.checksum = Some((algorithm, None));
         }
     }
-    let stored = body::store(&objects.platform.blobs, &mut req.body, expected).await?;
+    // The object's checksum is the CRC-64 where the upload names none, whichever the parts bring.
+    expected.also_crc64 = upload.checksum.is_none();
+    let mut stored = body::store(&objects.platform.blobs, &mut req.body, expected).await?;
+    stored.md5 = entity_tag(&upload.encryption, &stored.md5);
     let answer = answer::status(200).set("content-length", "0").set("etag", quote(&stored.md5));
     let answer = match upload.checksum.map(|(algorithm, _)| algorithm).or(given) {
         Some(algorithm) => answer.set(algorithm.header(), &stored.checksum.value),
         None => answer,
     };
+    if let Some(crc64) = stored.crc64.take() {
+        stored.checksum = crc64;
+    }
     save(objects, req, &bucket, &id, number, stored).await?;
     Ok(encryption_headers(answer, &upload.encryption))
 }
@@ -196,7 +212,8 @@ pub async fn upload_part_copy(objects: &Objects, req: &mut Req) -> Result<Respon
     let source = Source::find(objects, req).await?;
     let span = copied_span(req, source.object.size)?;
     let algorithm = upload.checksum.map_or(Algorithm::Crc64Nvme, |(algorithm, _)| algorithm);
-    let stored = source.rewrite(objects, span, algorithm).await?;
+    let mut stored = source.rewrite(objects, span, algorithm).await?;
+    stored.md5 = entity_tag(&upload.encryption, &stored.md5);
     let (md5, checksum) = (stored.md5.clone(), stored.checksum.clone());
     let modified = save(objects, req, &bucket, &id, number, stored).await?;
     let mut writer = Writer::document("CopyPartResult");

@@ -29,6 +29,10 @@ pub struct Happening {
     pub version: Option<String>,
     /// Orders the events of one key.
     pub sequencer: u64,
+    /// The storage class; none for STANDARD.
+    pub storage_class: Option<String>,
+    /// Until when it is restored.
+    pub restored: Option<String>,
     /// Who did it (`AWS:AIDA…`, `AWS:AROA…:session`).
     pub principal: String,
     /// The caller's account, for EventBridge.
@@ -39,6 +43,13 @@ pub struct Happening {
     pub request_id: String,
     /// `x-amz-id-2`.
     pub host_id: String,
+}
+
+impl Happening {
+    /// Whether the event has a place in the order of the key's versions; changes of what goes with a version have none.
+    fn is_ordered(&self) -> bool {
+        !self.event.starts_with("ObjectTagging:") && !self.event.starts_with("ObjectAcl:")
+    }
 }
 
 /// The event as a destination gets it: one record.
@@ -54,9 +65,11 @@ pub fn record(what: &Happening, rule: &Rule) -> Value {
     if let Some(version) = &what.version {
         object.insert("versionId".into(), version.as_str().into());
     }
-    object.insert("sequencer".into(), sequencer(what.sequencer).into());
+    if what.is_ordered() {
+        object.insert("sequencer".into(), sequencer(what.sequencer).into());
+    }
     json!({ "Records": [{
-        "eventVersion": "2.1",
+        "eventVersion": if what.is_ordered() { "2.1" } else { "2.3" },
         "eventSource": "aws:s3",
         "awsRegion": what.region,
         "eventTime": what.time,
@@ -103,6 +116,9 @@ pub fn event_bridge_detail(what: &Happening) -> Option<(&'static str, Value)> {
         "ObjectTagging:Put" => ("Object Tags Added", ""),
         "ObjectTagging:Delete" => ("Object Tags Deleted", ""),
         "ObjectAcl:Put" => ("Object ACL Updated", ""),
+        "ObjectRestore:Post" => ("Object Restore Initiated", ""),
+        "ObjectRestore:Completed" => ("Object Restore Completed", ""),
+        "LifecycleTransition" => ("Object Storage Class Changed", ""),
         _ => return None,
     };
     let mut object = serde_json::Map::new();
@@ -116,7 +132,9 @@ pub fn event_bridge_detail(what: &Happening) -> Option<(&'static str, Value)> {
     if let Some(version) = &what.version {
         object.insert("version-id".into(), version.as_str().into());
     }
-    object.insert("sequencer".into(), sequencer(what.sequencer).into());
+    if what.is_ordered() && !what.event.starts_with("ObjectRestore:") {
+        object.insert("sequencer".into(), sequencer(what.sequencer).into());
+    }
     let mut detail = json!({
         "version": "0",
         "bucket": { "name": what.bucket },
@@ -128,6 +146,17 @@ pub fn event_bridge_detail(what: &Happening) -> Option<(&'static str, Value)> {
     if let Some(detail) = detail.as_object_mut() {
         if !reason.is_empty() {
             detail.insert("reason".into(), reason.into());
+        }
+        if what.event.starts_with("ObjectRestore:") {
+            let class = what.storage_class.as_deref().unwrap_or("STANDARD");
+            detail.insert("source-storage-class".into(), class.into());
+        }
+        if what.event == "ObjectRestore:Completed" {
+            detail.insert("restore-expiry-time".into(), what.restored.as_deref().unwrap_or_default().into());
+        }
+        if what.event == "LifecycleTransition" {
+            let class = what.storage_class.as_deref().unwrap_or("STANDARD");
+            detail.insert("destination-storage-class".into(), class.into());
         }
         match what.event.rsplit(':').next() {
             Some("Delete") if kind == "Object Deleted" => {
