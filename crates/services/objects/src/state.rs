@@ -275,7 +275,7 @@ pub struct Upload {
     pub begun: i64,
     /// Canonical id of who began it.
     pub owner: String,
-    /// ARN of who began it.
+    /// Who began it: a canonical id or an ARN.
     pub initiator: String,
     /// Checksum algorithm and kind, if named.
     pub checksum: Option<(Algorithm, Kind)>,

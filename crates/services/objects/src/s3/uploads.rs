@@ -1,5 +1,6 @@
 //! CreateMultipartUpload, UploadPart, UploadPartCopy, AbortMultipartUpload.
 
+use pilvi_bus::Principal;
 use pilvi_bus::http::Response;
 use pilvi_store::{Range, ReadTx, WriteTx};
 use uuid::Uuid;
@@ -54,7 +55,11 @@ pub async fn create(objects: &Objects, req: &mut Req) -> Result<Response> {
     let upload = Upload {
         begun: object.modified,
         owner: object.owner,
-        initiator: req.ctx.principal.arn(&bucket.region),
+        // An account by its canonical id, a user or role by its ARN.
+        initiator: match &req.ctx.principal {
+            Principal::Root { .. } | Principal::Anonymous => req.caller_id(),
+            principal => principal.arn(&bucket.region),
+        },
         checksum,
         metadata: object.metadata,
         tags: object.tags,

@@ -102,7 +102,7 @@ async fn fetch(objects: &Objects, visit: &Visit<'_>, bucket: &str, key: &str) ->
         }
     }
     let nobody = Principal::Anonymous;
-    let context = objects.context(&parts, visit.connection.clone(), nobody, None, None, visit.request_id);
+    let context = objects.context(&parts, visit.connection, nobody, None, None, visit.request_id);
     let address = Address { bucket: Some(bucket.to_owned()), key: Some(key.to_owned()), virtual_host: true };
     let body = Incoming::new(empty(), None, None, None);
     let mut req = objects.request(parts, address, Query::default(), context, body, visit.host_id)?;
