@@ -191,17 +191,6 @@ resource "aws_s3_bucket_cors_configuration" "main" {
     max_age_seconds = 3000
   }
 }
-resource "aws_s3_bucket_lifecycle_configuration" "main" {
-  bucket = aws_s3_bucket.main.id
-  rule {
-    id     = "logs"
-    status = "Enabled"
-    filter { prefix = "logs/" }
-    expiration { days = var.capacity }
-    noncurrent_version_expiration { noncurrent_days = 3 }
-    abort_incomplete_multipart_upload { days_after_initiation = 2 }
-  }
-}
 resource "aws_s3_bucket_website_configuration" "main" {
   bucket = aws_s3_bucket.main.id
   index_document { suffix = "index.html" }
@@ -215,25 +204,9 @@ resource "aws_s3_bucket_policy" "main" {
     Statement = [{ Effect = "Allow", Principal = "*", Action = "s3:GetObject", Resource = "${aws_s3_bucket.main.arn}/*" }]
   })
 }
-resource "aws_sqs_queue" "events" { name = "stack-events" }
-resource "aws_sqs_queue_policy" "events" {
-  queue_url = aws_sqs_queue.events.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect = "Allow", Principal = { Service = "s3.amazonaws.com" }, Action = "sqs:SendMessage",
-      Resource = aws_sqs_queue.events.arn
-    }]
-  })
-}
 resource "aws_s3_bucket_notification" "main" {
-  bucket     = aws_s3_bucket.main.id
-  depends_on = [aws_sqs_queue_policy.events]
-  queue {
-    queue_arn     = aws_sqs_queue.events.arn
-    events        = ["s3:ObjectCreated:*"]
-    filter_prefix = "in/"
-  }
+  bucket      = aws_s3_bucket.main.id
+  eventbridge = true
 }
 resource "aws_s3_object" "page" {
   bucket       = aws_s3_bucket.main.id
@@ -280,12 +253,10 @@ def test_terraform_over_tables_and_buckets(own_cloud, terraform):
     after = tables.describe_table(TableName="provisioned")["Table"]
     assert (after["ProvisionedThroughput"]["ReadCapacityUnits"], after["TableId"]) == (7, before["TableId"])
     assert after["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
-    assert s3.get_bucket_lifecycle_configuration(Bucket="stack-main")["Rules"][0]["Expiration"] == {"Days": 7}
     assert len(s3.list_object_versions(Bucket="stack-main", Prefix="index.html")["Versions"]) == 2
 
     for address, identity in [
         ("aws_dynamodb_table.provisioned", "provisioned"),
-        ("aws_s3_bucket_lifecycle_configuration.main", "stack-main"),
         ("aws_s3_bucket_notification.main", "stack-main"),
         ("aws_s3_bucket_website_configuration.main", "stack-main"),
     ]:
