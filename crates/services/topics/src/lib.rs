@@ -133,10 +133,12 @@ fn of_subscriptions(manifest: Manifest<Topics>) -> Manifest<Topics> {
             None => request,
         }]
     });
-    // Whoever follows a link in a message is nobody; the token, and the subscription, say whether they may.
-    let confirm_access = Access::to(|input: &ConfirmSubscriptionInput, ctx| match ctx.principal {
-        Principal::Anonymous => Vec::new(),
-        _ => vec![AccessRequest::new("SNS:ConfirmSubscription", input.topic_arn.clone())],
+    // Whoever follows a link in a message is nobody, and the owner of an endpoint may be of another account: the token says that they
+    // may.
+    let confirm_access = Access::to(|input: &ConfirmSubscriptionInput, ctx| {
+        let request = AccessRequest::new("SNS:ConfirmSubscription", input.topic_arn.clone());
+        let is_own = request.resource_account() == Some(ctx.principal.account());
+        is_own.then_some(request).into_iter().collect()
     });
     let unsubscribe_access = Access::to(|_: &UnsubscribeInput, ctx| match ctx.principal {
         Principal::Anonymous => Vec::new(),

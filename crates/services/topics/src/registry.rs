@@ -192,15 +192,19 @@ impl Topics {
         Ok(())
     }
 
-    /// Deletes a topic with its subscriptions. What was published is still delivered.
+    /// Deletes a topic with its subscriptions. "Some previously sent messages might not be delivered" then, as on AWS.
     pub(crate) async fn delete(&self, topic: &Topic) -> Result<(), TopicError> {
         let _changing = self.changing.lock().await;
         let ((account, region, name), number) = (topic.name.key(), topic.record().number);
+        let arns: Vec<String> = topic.subscriptions().values().map(|known| known.arn.clone()).collect();
         self.store
             .write::<_, StoreError>(move |tx| {
                 tx.delete(&TOPICS, &(&*account, &*region, &*name))?;
                 tx.delete(&SEQUENCES, &(number,))?;
                 tx.delete_range(&SUBSCRIPTIONS, Range::prefix(&(&*account, &*region, &*name)))?;
+                for arn in &arns {
+                    tx.delete_range(&ORDERED, Range::prefix(&(&**arn,)))?;
+                }
                 Ok(())
             })
             .await?;

@@ -37,8 +37,8 @@ pub(crate) enum SignError {
 pub(crate) struct Signer {
     store: Store,
     key: OnceCell<Arc<SigningKey>>,
-    /// By whether it is SHA-256, and the digest of what is signed.
-    known: Mutex<HashMap<(bool, [u8; 32]), String>>,
+    /// By whether it is SHA-256, and the digest of what is signed. Whoever comes while it is made waits for it.
+    known: Mutex<HashMap<(bool, [u8; 32]), Arc<OnceCell<String>>>>,
 }
 
 /// The key.
@@ -85,18 +85,19 @@ impl Signer {
     /// There is no key.
     pub(crate) async fn sign(&self, text: String, sha256: bool) -> Result<String, SignError> {
         let name = (sha256, Sha256::digest(text.as_bytes()).into());
-        if let Some(known) = self.known.lock().get(&name) {
-            return Ok(known.clone());
-        }
-        let key = self.key().await?.clone();
-        let signing = tokio::task::spawn_blocking(move || key.sign(text.as_bytes(), sha256));
-        let signature = signing.await.map_err(|error| SignError::Key(error.to_string()))??;
-        let mut known = self.known.lock();
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(name, signature.clone());
-        Ok(signature)
+        let signature = {
+            let mut known = self.known.lock();
+            if known.len() >= REMEMBERED && !known.contains_key(&name) {
+                known.clear();
+            }
+            known.entry(name).or_default().clone()
+        };
+        let made = signature.get_or_try_init(|| async {
+            let key = self.key().await?.clone();
+            let signing = tokio::task::spawn_blocking(move || key.sign(text.as_bytes(), sha256));
+            signing.await.map_err(|error| SignError::Key(error.to_string()))?
+        });
+        made.await.cloned()
     }
 }
 

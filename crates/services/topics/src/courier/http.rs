@@ -65,6 +65,7 @@ impl Http {
         put(&mut headers, "content-type", &content_type);
         put(&mut headers, "user-agent", "Amazon Simple Notification Service Agent");
         put(&mut headers, "accept-encoding", "gzip,deflate");
+        put(&mut headers, "connection", "Keep-Alive");
         Ok(Some(Call { url, headers, body, policy }))
     }
 }

@@ -107,7 +107,8 @@ pub(crate) fn apply(record: &mut SubscriptionRecord, fifo_topic: bool, name: &st
             "false" => record.raw = false,
             _ => return Err(format!("RawMessageDelivery: Invalid value [{value}]. Must be true or false.")),
         },
-        "FilterPolicy" => record.filter_policy = optional(),
+        // One that filters nothing is none.
+        "FilterPolicy" => record.filter_policy = optional().filter(|policy| policy.trim() != "{}"),
         "FilterPolicyScope" => match value {
             "MessageAttributes" => record.filters_body = false,
             "MessageBody" => record.filters_body = true,
@@ -135,7 +136,7 @@ pub(crate) fn apply(record: &mut SubscriptionRecord, fifo_topic: bool, name: &st
     Ok(())
 }
 
-/// Checks the attributes that hold only together: the filter policy and its scope. One that filters nothing is none.
+/// Checks the attributes that hold only together: the filter policy and its scope.
 pub(crate) fn check(record: &SubscriptionRecord) -> Result<(), String> {
     match &record.filter_policy {
         Some(policy) => Filter::parse(policy, record.filters_body).map(|_| ()),
