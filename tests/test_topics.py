@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -710,8 +709,8 @@ variable "content" {
   default = true
 }
 
-resource "aws_sqs_queue" "queue" {
-  name = "tf-queue"
+locals {
+  queue = "arn:aws:sqs:eu-west-1:000000000000:tf-queue"
 }
 
 resource "aws_sns_topic_policy" "all" {
@@ -731,10 +730,10 @@ resource "aws_sns_topic_policy" "all" {
 resource "aws_sns_topic_subscription" "queue" {
   topic_arn            = aws_sns_topic.all.arn
   protocol             = "sqs"
-  endpoint             = aws_sqs_queue.queue.arn
+  endpoint             = local.queue
   raw_message_delivery = true
-  filter_policy        = jsonencode({ kind = ["a", { prefix = "b" }] })
-  redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.queue.arn })
+  filter_policy        = var.content ? jsonencode({ kind = ["a", { prefix = "b" }] }) : null
+  redrive_policy       = jsonencode({ deadLetterTargetArn = local.queue })
 }
 
 resource "aws_sns_topic_subscription" "phone" {
@@ -768,8 +767,75 @@ def test_terraform(own_cloud, tmp_path):
     sns = own_cloud.client("sns")
     ordered = f"arn:aws:sns:{REGION}:{ACCOUNT}:tf-ordered.fifo"
     assert sns.get_topic_attributes(TopicArn=ordered)["Attributes"]["ContentBasedDeduplication"] == "false"
-    terraform("state", "rm", "aws_sns_topic.ordered")
-    terraform("import", "-var", "content=false", "aws_sns_topic.ordered", ordered)
-    terraform("plan", "-detailed-exitcode", "-var", "content=false")
     terraform("destroy", "-auto-approve")
     assert sns.list_topics()["Topics"] == [] and sns.list_subscriptions()["Subscriptions"] == []
+
+
+def test_other_accounts_and_users(cloud, name):
+    sns, iam = cloud.client("sns"), cloud.client("iam")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+
+    # A queue of another account is asked first; what its owner is sent confirms it.
+    other = cloud.client("sqs", key="222222222222")
+    arn = f"arn:aws:sqs:{REGION}:222222222222:{name}"
+    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    url = other.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+
+    def receive():
+        message = until(lambda: other.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages"))[0]
+        other.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return json.loads(message["Body"])
+
+    assert sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"] == "pending confirmation"
+    asked = receive()
+    assert asked["Type"] == "SubscriptionConfirmation"
+    cloud.client("sns", key="222222222222").confirm_subscription(TopicArn=topic, Token=asked["Token"])
+    sns.publish(TopicArn=topic, Message="over there")
+    assert receive()["Message"] == "over there"
+
+    # A user may what its policies say.
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    user = cloud.client("sns", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    code, status, text = refusal(user.publish, TopicArn=topic, Message="m")
+    assert (code, status) == ("AuthorizationError", 403)
+    assert text.startswith(f"User: arn:aws:iam::{ACCOUNT}:user/{name} is not authorized to perform: SNS:Publish on")
+    email = {"StringEquals": {"sns:Protocol": "email"}}
+    statements = [
+        {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic},
+        {"Effect": "Allow", "Action": "sns:Subscribe", "Resource": topic, "Condition": email},
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName=name, PolicyName="may", PolicyDocument=document)
+    assert user.publish(TopicArn=topic, Message="m")["MessageId"]
+    user.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")
+    assert refusal(user.subscribe, TopicArn=topic, Protocol="sms", Endpoint="+1234567")[0] == "AuthorizationError"
+
+
+def test_deliveries_are_logged(cloud, name):
+    sns, iam, logs = cloud.client("sns"), cloud.client("iam"), cloud.client("logs")
+    trust = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = lambda statement: json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    may = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=document(may))
+    attributes = {f"{protocol}{result}FeedbackRoleArn": role for protocol in ("SQS",) for result in ("Success", "Failure")}
+    topic = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
+    queue, gone = Queue(cloud, name), f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-gone"
+    for arn in (queue.arn, gone):
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    sent = sns.publish(TopicArn=topic, Message="m")["MessageId"]
+
+    def logged(group):
+        groups = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        if not any(found["logGroupName"] == group for found in groups):
+            return []
+        return logs.filter_log_events(logGroupName=group)["events"]
+
+    group = f"sns/{REGION}/{ACCOUNT}/{name}"
+    success = json.loads(until(lambda: logged(group))[0]["message"])
+    assert (success["status"], success["notification"]["messageId"]) == ("SUCCESS", sent)
+    assert success["delivery"]["destination"] == queue.arn
+    failure = json.loads(until(lambda: logged(f"{group}/Failure"))[0]["message"])
+    assert (failure["status"], failure["delivery"]["destination"]) == ("FAILURE", gone)

@@ -1,5 +1,6 @@
 //! Publishing: a message is durable, and on its way to every subscription that wants it, before it is acknowledged.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +26,13 @@ pub(crate) struct Published {
     pub(crate) sequence: Option<u64>,
 }
 
-/// A message and who gets it.
+/// A message and who gets it. All that can be done before the transaction is done, since transactions run one after the other.
 struct Planned {
     message: Message,
-    /// With the text for its protocol.
-    recipients: Vec<(Arc<Subscription>, String)>,
+    /// Of a standard topic: ready to be sent.
+    deliveries: Vec<NewDelivery>,
+    /// Of a FIFO topic, whose transaction numbers the message first: with the text for its protocol.
+    ordered: Vec<(Arc<Subscription>, String)>,
 }
 
 impl Topics {
@@ -41,7 +44,6 @@ impl Topics {
         messages: Vec<Checked>,
     ) -> Result<Vec<Published>, TopicError> {
         let now = self.clock.now_ms();
-        let planned: Vec<Planned> = messages.into_iter().map(|message| plan(ctx, topic, message, now)).collect();
         let record = topic.record();
         let origin = Origin {
             source_arn: topic.arn.clone(),
@@ -49,28 +51,31 @@ impl Topics {
             region: topic.name.region.clone(),
             trace: ctx.trace.clone(),
         };
+        let planned = messages.into_iter().map(|message| plan(ctx, topic, message, &origin, now));
+        let planned = planned.collect::<Result<Vec<Planned>, StoreError>>()?;
         let deliveries = self.deliveries.clone();
         let published = self
             .store
             .write::<_, StoreError>(move |tx| {
                 let mut published = Vec::with_capacity(planned.len());
-                for Planned { message, recipients } in &planned {
-                    let mut message = message.clone();
-                    if let Some(fifo) = &record.fifo {
-                        let by_group = fifo.scope.as_deref() == Some("MessageGroup");
-                        let (is_new, known) = number(tx, record.number, by_group, &message, now)?;
-                        published.push(Published { id: known.id, sequence: Some(known.sequence) });
-                        if !is_new {
-                            continue;
-                        }
-                        message.sequence = Some(known.sequence);
-                    } else {
-                        published.push(Published { id: message.id.clone(), sequence: None });
+                for Planned { message, deliveries: ready, ordered } in &planned {
+                    for delivery in ready {
+                        deliveries.enqueue(tx, delivery.clone())?;
                     }
-                    for (subscription, text) in recipients {
-                        message.text.clone_from(text);
-                        let new = send(tx, subscription, &message, &origin)?;
-                        deliveries.enqueue(tx, new)?;
+                    let Some(fifo) = &record.fifo else {
+                        published.push(Published { id: message.id.clone(), sequence: None });
+                        continue;
+                    };
+                    let by_group = fifo.scope.as_deref() == Some("MessageGroup");
+                    let (is_new, known) = number(tx, record.number, by_group, message, now)?;
+                    published.push(Published { id: known.id, sequence: Some(known.sequence) });
+                    if !is_new {
+                        continue;
+                    }
+                    for (subscription, text) in ordered {
+                        let message = Message { text: text.clone(), sequence: Some(known.sequence), ..message.clone() };
+                        let ticket = line_up(tx, subscription, message, &origin)?;
+                        deliveries.enqueue(tx, ticket)?;
                     }
                 }
                 Ok(published)
@@ -107,35 +112,56 @@ impl Topics {
     }
 }
 
-fn plan(ctx: &RequestContext, topic: &Topic, checked: Checked, now: i64) -> Planned {
+fn plan(
+    ctx: &RequestContext,
+    topic: &Topic,
+    checked: Checked,
+    origin: &Origin,
+    now: i64,
+) -> Result<Planned, StoreError> {
     let wanted = |subscription: &&Arc<Subscription>| {
         let text = checked.text_for(&subscription.record.protocol);
         subscription.record.confirmed
             && subscription.filter().is_none_or(|filter| filter.wants(text, &checked.attributes))
     };
     let subscriptions = topic.subscriptions();
-    let recipients = subscriptions
-        .values()
-        .filter(wanted)
-        .map(|subscription| {
-            let platform = courier::platform(&subscription.record);
-            (subscription.clone(), checked.text_for(platform).to_owned())
-        })
-        .collect();
-    let message = Message {
+    let mut message = Message {
         id: Uuid::new_v4().to_string(),
         text: String::new(),
-        subject: checked.subject,
-        attributes: checked.attributes,
-        group: checked.group,
-        dedup: checked.dedup,
+        subject: checked.subject.clone(),
+        attributes: checked.attributes.clone(),
+        group: checked.group.clone(),
+        dedup: checked.dedup.clone(),
         sequence: None,
         time: now,
         endpoint: ctx.endpoint.clone(),
         // Recorded: queues are told of a trace only where the publisher sampled one.
         trace: if ctx.trace.contains("Sampled=1") { ctx.trace.clone() } else { String::new() },
     };
-    Planned { message, recipients }
+    let is_fifo = topic.record().fifo.is_some();
+    let (mut ordered, mut deliveries) = (Vec::new(), Vec::new());
+    // Most subscribers get the same text, which is written once for all of them.
+    let mut written: HashMap<&str, Bytes> = HashMap::new();
+    for subscription in subscriptions.values().filter(wanted) {
+        let text = checked.text_for(courier::platform(&subscription.record));
+        if is_fifo {
+            ordered.push((subscription.clone(), text.to_owned()));
+            continue;
+        }
+        let payload = match written.get(text) {
+            Some(payload) => payload.clone(),
+            None => {
+                message.text = text.to_owned();
+                let payload = Bytes::from(Parcel::Notification(message.clone()).encode()?);
+                written.insert(text, payload.clone());
+                payload
+            }
+        };
+        let kind = if subscription.record.is_http() { HTTP } else { MANAGED };
+        let target = subscription.arn.clone();
+        deliveries.push(NewDelivery { kind: kind.to_owned(), target, payload, origin: origin.clone(), due: 0 });
+    }
+    Ok(Planned { message, deliveries, ordered })
 }
 
 /// The place of a FIFO topic's message, and whether it is a new one: a duplicate is answered with what the first one was.
@@ -160,22 +186,18 @@ fn number(
     Ok((true, record))
 }
 
-/// The delivery of a message to a subscription.
-fn send(
+/// Puts a message behind those that its group still has to deliver. The delivery only says that there is something, and takes whatever
+/// is first then.
+fn line_up(
     tx: &mut WriteTx<'_>,
     subscription: &Subscription,
-    message: &Message,
+    message: Message,
     origin: &Origin,
 ) -> Result<NewDelivery, StoreError> {
-    if let (Some(sequence), Some(group)) = (message.sequence, &message.group) {
-        // In order: the delivery only says that there is something to deliver, and takes whatever is first then.
-        tx.put(&ORDERED, &(subscription.arn.clone(), group.clone(), sequence), message)?;
-        let target = courier::lane(&subscription.arn, group);
-        return Ok(NewDelivery { kind: FIFO.to_owned(), target, origin: origin.clone(), ..NewDelivery::default() });
-    }
-    let kind = if subscription.record.is_http() { HTTP } else { MANAGED };
-    let payload = Bytes::from(Parcel::Notification(message.clone()).encode()?);
-    Ok(NewDelivery { kind: kind.to_owned(), target: subscription.arn.clone(), payload, origin: origin.clone(), due: 0 })
+    let group = message.group.clone().unwrap_or_default();
+    let target = courier::lane(&subscription.arn, &group);
+    tx.put(&ORDERED, &(subscription.arn.clone(), group, message.sequence.unwrap_or_default()), &message)?;
+    Ok(NewDelivery { kind: FIFO.to_owned(), target, origin: origin.clone(), ..NewDelivery::default() })
 }
 
 fn millis(span: Duration) -> i64 {

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use pilvi_bus::calls::{AppendLogs, LogLine};
 use pilvi_bus::{ApiError, RequestContext};
 use pilvi_delivery::Origin;
-use pilvi_delivery::targets::Failed;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::envelope::timestamp;
 use crate::message::Message;
 use crate::registry::{Subscription, Topic, Topics};
+
+/// What came of an attempt: the status that the endpoint answered, and why that is a failure.
+pub(crate) struct Report {
+    pub(crate) status: u16,
+    pub(crate) failure: Option<String>,
+}
 
 impl Topics {
     /// Logs what came of an attempt, if the topic wants to know. Does not wait for it.
@@ -22,12 +27,12 @@ impl Topics {
         topic: &Topic,
         subscription: &Subscription,
         message: &Message,
-        handed: &Result<(), Failed>,
+        report: &Report,
     ) {
         let Some(prefix) = prefix(&subscription.record.protocol) else { return };
         let record = topic.record();
         let attribute = |name: &str| record.attributes.get(&format!("{prefix}{name}"));
-        let failure = handed.as_ref().err();
+        let failure = report.failure.as_deref();
         let role = match failure {
             Some(_) => attribute("FailureFeedbackRoleArn"),
             None => attribute("SuccessFeedbackRoleArn"),
@@ -38,13 +43,10 @@ impl Topics {
         if failure.is_none() && rand::random::<f64>() * 100.0 >= rate {
             return;
         }
-        let (status, code, answer) = match failure {
-            None => ("SUCCESS", if prefix == "Lambda" { 202 } else { 200 }, json!({})),
-            Some(failed) => ("FAILURE", failed.error.status, json!({ "ErrorMessage": failed.error.message })),
-        };
-        let answer = match (prefix, failure) {
-            ("Lambda", None) => json!({ "lambdaRequestId": Uuid::new_v4().to_string() }),
-            _ => answer,
+        let answer = match (failure, prefix) {
+            (Some(reason), _) => json!({ "ErrorMessage": reason }),
+            (None, "Lambda") => json!({ "lambdaRequestId": Uuid::new_v4().to_string() }),
+            (None, _) => json!({}),
         };
         let now = self.clock.now_ms();
         let line = json!({
@@ -59,9 +61,9 @@ impl Topics {
                 "destination": subscription.record.endpoint,
                 "providerResponse": answer.to_string(),
                 "dwellTimeMs": now - message.time,
-                "statusCode": code,
+                "statusCode": report.status,
             },
-            "status": status,
+            "status": if failure.is_some() { "FAILURE" } else { "SUCCESS" },
         });
         let failed = if failure.is_some() { "/Failure" } else { "" };
         let name = &topic.name;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use pilvi_delivery::{Deliverer, Delivery, NewDelivery, Outcome, Schedule};
 use pilvi_store::{Range, StoreError};
 
-use super::{MANAGED_AGE, again};
+use super::{MANAGED_AGE, again, report};
 use crate::message::Message;
 use crate::registry::{Subscription, Topic, Topics};
 use crate::state::ORDERED;
@@ -47,7 +47,8 @@ impl Fifo {
     async fn try_first(&self, delivery: &Delivery) -> Result<Outcome, StoreError> {
         let Some(head) = self.head(&delivery.target)? else { return Ok(Outcome::done()) };
         let handed = self.0.hand_over(&delivery.origin, &head.topic, &head.subscription, &head.message).await;
-        self.0.report(&delivery.origin, &head.topic, &head.subscription, &head.message, &handed);
+        let report = report(&handed, &head.subscription.record.protocol);
+        self.0.report(&delivery.origin, &head.topic, &head.subscription, &head.message, &report);
         let follow_ups = match handed {
             Ok(()) => Vec::new(),
             Err(failed) if failed.is_final() => {

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pilvi_delivery::{Deliverer, Delivery, NewDelivery, Outcome, Schedule};
 use serde_json::Value;
 
 use super::{Parcel, http_client};
 use crate::registry::Topics;
+use crate::report::Report;
 use crate::topic::delivery_policy;
 
 /// Delivers to HTTP endpoints.
@@ -68,6 +69,17 @@ impl Http {
         put(&mut headers, "connection", "Keep-Alive");
         Ok(Some(Call { url, headers, body, policy }))
     }
+
+    fn report(&self, delivery: &Delivery, url: &str, sent: &Result<StatusCode, http_client::Problem>) {
+        let Ok(Parcel::Notification(message)) = Parcel::decode(delivery.payload()) else { return };
+        let Some((topic, Some(subscription))) = self.0.find_arn(&delivery.target) else { return };
+        let report = match sent {
+            Ok(status) if status.is_success() => Report { status: status.as_u16(), failure: None },
+            Ok(status) => Report { status: status.as_u16(), failure: Some(format!("{url} answered {status}")) },
+            Err(problem) => Report { status: 0, failure: Some(problem.to_string()) },
+        };
+        self.0.report(&delivery.origin, &topic, &subscription, &message, &report);
+    }
 }
 
 fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
@@ -90,6 +102,7 @@ impl Deliverer for Http {
         };
         let policy = call.policy;
         let sent = http_client::post(&call.url, call.headers, call.body, self.0.ca_pem.as_deref()).await;
+        self.report(delivery, &call.url, &sent);
         let reason = match sent {
             Ok(status) if status.is_success() => return Outcome::done(),
             // "Client-side errors … are not retried"; 429 says to come back later.

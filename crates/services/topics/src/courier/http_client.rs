@@ -23,7 +23,8 @@ use tokio::sync::OnceCell;
 /// sockets.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-type Problem = Box<dyn std::error::Error + Send + Sync>;
+/// Why there was no answer.
+pub(super) type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 /// Posts a body and gives the answer's status.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pilvi_delivery::{Deliverer, Delivery, NewDelivery, Outcome, Schedule};
 
-use super::{MANAGED_AGE, Parcel, again};
+use super::{MANAGED_AGE, Parcel, again, report};
 use crate::registry::Topics;
 
 /// Delivers to endpoints of AWS.
@@ -30,7 +30,8 @@ impl Deliverer for Managed {
                     return Outcome::done();
                 };
                 let handed = self.0.hand_over(&delivery.origin, &topic, &subscription, &message).await;
-                self.0.report(&delivery.origin, &topic, &subscription, &message, &handed);
+                let report = report(&handed, &subscription.record.protocol);
+                self.0.report(&delivery.origin, &topic, &subscription, &message, &report);
                 handed
             }
         };

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::Message;
 use crate::registry::Topics;
+use crate::report::Report;
 use crate::state::SubscriptionRecord;
 
 /// Deliveries to endpoints of AWS; their target is the subscription's ARN.
@@ -102,6 +103,14 @@ fn managed_wait(attempt: u32) -> Duration {
 
 /// How long endpoints of AWS are tried.
 const MANAGED_AGE: Duration = Duration::from_secs(23 * 24 * 3600);
+
+/// What is logged of a call of an AWS endpoint.
+fn report(handed: &Result<(), Failed>, protocol: &str) -> Report {
+    match handed {
+        Ok(()) => Report { status: if protocol == "lambda" { 202 } else { 200 }, failure: None },
+        Err(failed) => Report { status: failed.error.status, failure: Some(failed.error.message.clone()) },
+    }
+}
 
 /// What follows from a failed call of an AWS endpoint.
 fn again(failed: &Failed, attempt: u32, marks: u32) -> Outcome {

@@ -247,6 +247,31 @@ mod tests {
         assert!(normalize_topic(r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":101}}}"#).is_err());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_policy_that_is_taken_is_kept_to(
+            least in 0..100_u64, longest in 0..100_u64, retries in 0..110_u64, phases in [0..40_u64, 0..40, 0..40],
+            function in "arithmetic|exponential|geometric|linear|cubic",
+        ) {
+            let retry = json!({
+                "minDelayTarget": least, "maxDelayTarget": longest, "numRetries": retries,
+                "numNoDelayRetries": phases[0], "numMinDelayRetries": phases[1], "numMaxDelayRetries": phases[2],
+                "backoffFunction": function,
+            });
+            let Ok(policy) = normalize_subscription(&json!({ "healthyRetryPolicy": retry }).to_string()) else {
+                return Ok(());
+            };
+            let effective = effective_subscription(policy.as_deref(), None);
+            let waits: Vec<Duration> = (0..).map_while(|retry| wait(&effective, retry)).collect();
+            proptest::prop_assert_eq!(waits.len() as u64, retries);
+            let (low, high) = (Duration::from_secs(least), Duration::from_secs(longest));
+            for (place, wait) in waits.iter().enumerate() {
+                let at_once = (place as u64) < phases[0];
+                proptest::prop_assert!(if at_once { wait.is_zero() } else { (low..=high).contains(wait) }, "{waits:?}");
+            }
+        }
+    }
+
     #[test]
     fn retries_go_through_their_phases() {
         let policy = json!({"healthyRetryPolicy": {

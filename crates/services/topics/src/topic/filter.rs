@@ -173,6 +173,25 @@ mod tests {
         assert!(!filter.wants("", &[]), "a missing attribute is nothing but missing");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn reading_a_policy_never_panics(text in r#"[\[\]{}":,a-e0-9.$or -]{0,40}"#, body: bool) {
+            let _ = Filter::parse(&text, body);
+        }
+
+        #[test]
+        fn a_list_of_texts_wants_just_those(
+            wanted in proptest::collection::vec("[a-c]{1,2}", 1..4),
+            name in "[a-c.]{1,3}",
+            value in "[a-c]{1,2}",
+        ) {
+            let policy = serde_json::json!({ "a.b": wanted }).to_string();
+            let filter = Filter::parse(&policy, false).unwrap().unwrap();
+            let expected = name == "a.b" && wanted.contains(&value);
+            proptest::prop_assert_eq!(filter.wants("", &[attribute(&name, "String", &value)]), expected);
+        }
+    }
+
     #[test]
     fn a_body_matches_only_if_it_is_an_object() {
         let filter = Filter::parse(r#"{"object": {"nested": ["x"]}}"#, true).unwrap().unwrap();
