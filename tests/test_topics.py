@@ -572,6 +572,9 @@ def test_the_outbox(cloud, name):
     assert sms["message"] == "hei" and sms["topicArn"] == topic
     sns.publish(PhoneNumber=number, Message="to one")
     assert outbox(cloud, to=number)[1]["message"] == "to one"
+    command = [os.environ["PILVI_BIN"], "outbox", "--port", str(cloud.port), "--to", number]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert [line.strip() for line in printed.splitlines()[1::2]] == ["hei", "to one"]
 
     # A mobile application: its endpoints get the text of their platform.
     application = sns.create_platform_application(Name=name, Platform="GCM", Attributes={"PlatformCredential": "k"})

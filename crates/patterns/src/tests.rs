@@ -227,6 +227,21 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn filter_policies_know_less_behind_anything_but() {
+    let refusal = |text: &str| Pattern::parse_filter_policy(text).unwrap_err().to_string();
+    assert_eq!(
+        refusal(r#"{"key":[{"anything-but":{"suffix":"test"}}]}"#),
+        "Unsupported anything-but pattern: suffix\n at [Source: (String)\"{\"key\":[{\"anything-but\":{\"suffix\":\"test\"}}]}\"; line: 1, column: 36]"
+    );
+    assert!(
+        refusal(r#"{"key":[{"anything-but":{"prefix":false}}]}"#).starts_with("prefix match pattern must be a string")
+    );
+    for known in [r#"{"prefix":"a"}"#, r#"{"wildcard":"a*"}"#, r#"["a","b"]"#] {
+        assert!(Pattern::parse_filter_policy(&format!(r#"{{"key":[{{"anything-but":{known}}}]}}"#)).is_ok(), "{known}");
+    }
+}
+
 proptest! {
     #[test]
     fn parsing_never_panics(text in ".*") {

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Deliveries(Address),
     /// Show what happened: the newest traces, one as a tree, or everything as it happens
     Trace(TraceOptions),
+    /// List the emails, text messages and mobile pushes that were kept instead of being sent
+    Outbox(OutboxOptions),
     /// List the operations that are built
     #[command(hide = true)]
     Operations,
@@ -150,6 +152,19 @@ pub(crate) struct TraceOptions {
     #[arg(long, short, conflicts_with = "id")]
     pub(crate) follow: bool,
     /// Print spans as JSON, one a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What of the outbox.
+#[derive(Args, Clone)]
+pub(crate) struct OutboxOptions {
+    #[command(flatten)]
+    pub(crate) address: Address,
+    /// Only those to this address, number or endpoint
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -7,7 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use crate::cli::Address;
+use crate::cli::{Address, OutboxOptions};
 
 /// Prints what is in a running cloud.
 pub(crate) async fn status(address: &Address) -> anyhow::Result<()> {
@@ -28,6 +28,27 @@ pub(crate) async fn status(address: &Address) -> anyhow::Result<()> {
 pub(crate) async fn reset(address: &Address) -> anyhow::Result<()> {
     ask(address, http::Method::POST, "/_pilvi/reset", None).await?;
     println!("Everything was deleted.");
+    Ok(())
+}
+
+/// Prints what topics kept instead of sending it.
+pub(crate) async fn outbox(options: &OutboxOptions) -> anyhow::Result<()> {
+    let kept = ask(&options.address, http::Method::GET, "/_pilvi/topics/outbox").await?;
+    let messages = kept.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
+    for message in messages {
+        let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if options.to.as_ref().is_some_and(|to| *to != text("to")) {
+            continue;
+        }
+        if options.json {
+            println!("{message}");
+            continue;
+        }
+        println!("{}  {}  {}  {}", text("time"), text("protocol"), text("to"), text("subject"));
+        for line in text("message").lines() {
+            println!("    {line}");
+        }
+    }
     Ok(())
 }
 

@@ -44,6 +44,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Clock(options) => clock::run(options).await,
             Command::Deliveries(address) => deliveries::list(&address).await,
             Command::Trace(options) => trace::run(options).await,
+            Command::Outbox(options) => client::outbox(&options).await,
             Command::Operations => cloud::print_operations().await,
         }
     });

@@ -33,12 +33,15 @@ pub(crate) enum SignError {
     Key(String),
 }
 
+/// A signature that may still be made.
+type Signature = Arc<OnceCell<String>>;
+
 /// Signs messages.
 pub(crate) struct Signer {
     store: Store,
     key: OnceCell<Arc<SigningKey>>,
     /// By whether it is SHA-256, and the digest of what is signed. Whoever comes while it is made waits for it.
-    known: Mutex<HashMap<(bool, [u8; 32]), Arc<OnceCell<String>>>>,
+    known: Mutex<HashMap<(bool, [u8; 32]), Signature>>,
 }
 
 /// The key.
