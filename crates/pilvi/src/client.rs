@@ -33,7 +33,7 @@ pub(crate) async fn reset(address: &Address) -> anyhow::Result<()> {
 
 /// Prints what topics kept instead of sending it.
 pub(crate) async fn outbox(options: &OutboxOptions) -> anyhow::Result<()> {
-    let kept = ask(&options.address, http::Method::GET, "/_pilvi/topics/outbox").await?;
+    let kept = ask(&options.address, http::Method::GET, "/_pilvi/topics/outbox", None).await?;
     let messages = kept.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
     for message in messages {
         let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
