@@ -135,8 +135,8 @@ fn plan(
         sequence: None,
         time: now,
         endpoint: ctx.endpoint.clone(),
-        // Recorded: queues are told of a trace only where the publisher sampled one.
-        trace: if ctx.trace.contains("Sampled=1") { ctx.trace.clone() } else { String::new() },
+        // Recorded: queues are told of a trace only where the publisher sent one.
+        trace: ctx.trace_sent.clone().unwrap_or_default(),
     };
     let is_fifo = topic.record().fifo.is_some();
     let (mut ordered, mut deliveries) = (Vec::new(), Vec::new());
