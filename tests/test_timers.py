@@ -527,3 +527,20 @@ def test_terraform(own_cloud, tmp_path):
     terraform("plan", "-detailed-exitcode", *changed)
     terraform("destroy", "-auto-approve", "-no-color")
     assert own_cloud.client("scheduler").list_schedules()["Schedules"] == []
+
+
+def test_what_is_missed_while_nothing_runs_fires_afterwards(own_cloud):
+    cloud = own_cloud
+    role = scheduler_role(cloud, "r", allow("sqs:SendMessage"))
+    url, arn = queue(cloud, "q")
+    due = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(seconds=2)
+    cloud.client("scheduler").create_schedule(
+        Name="s",
+        ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": role, "Input": "<aws.scheduler.scheduled-time>"},
+    )
+    cloud.kill()
+    until(lambda: datetime.now(timezone.utc) > due)
+    cloud.start(cloud.port)
+    assert [message["Body"] for message in drain(cloud, url, 1)] == [f"{due:%Y-%m-%dT%H:%M:%SZ}"]
