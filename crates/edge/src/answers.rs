@@ -122,7 +122,9 @@ fn error_document(api: Option<&Api>, error: &ApiError, type_name: Option<&str>) 
 
     let mut members: Vec<(&'static str, Val)> = Vec::new();
     let has_fault = structure.is_some_and(|structure| structure.member("Type").is_some());
-    if has_fault && api.is_some_and(|api| api.name == "lambda") {
+    // A few of Lambda's errors say nothing of whose fault they are, which these say with an empty text.
+    let says_fault = error.members.iter().any(|(name, _)| *name == "Type");
+    if has_fault && !says_fault && api.is_some_and(|api| api.name == "lambda") {
         members.push(("Type", Val::from(if error.is_client_fault() { "User" } else { "Service" })));
     }
     if !error.message.is_empty() {
@@ -145,7 +147,7 @@ fn error_document(api: Option<&Api>, error: &ApiError, type_name: Option<&str>) 
     for (name, value) in &members {
         write(name, &|out| json_out::write_untyped(value, out));
     }
-    for (name, value) in &error.members {
+    for (name, value) in error.members.iter().filter(|(name, value)| *name != "Type" || *value != Val::from("")) {
         match (api, structure.and_then(|structure| structure.member(name))) {
             (Some(api), Some(member)) => write(member.wire_name, &|out| json_out::write(api, member.shape, value, out)),
             _ => write(name, &|out| json_out::write_untyped(value, out)),

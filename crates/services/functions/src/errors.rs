@@ -74,7 +74,7 @@ impl From<FunctionError> for ApiError {
             }
             FunctionError::Conflict(_) => ApiError::new("ResourceConflictException", 409, text),
             FunctionError::Invalid(_) => ApiError::new("InvalidParameterValueException", 400, text),
-            FunctionError::Bare(code, status, _) => ApiError::new(code, status, text),
+            FunctionError::Bare(code, status, _) => ApiError::new(code, status, text).with_member("Type", ""),
             FunctionError::Revision | FunctionError::LayerRevision => {
                 ApiError::new("PreconditionFailedException", 412, text)
             }

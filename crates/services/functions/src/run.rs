@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use pilvi_bus::{Ctx, RequestContext};
-use pilvi_executor::{ExecutorError, Invocation, InvokeResult};
+use pilvi_executor::{ExecutorError, Invocation, InvokeResult, StreamPart};
+use tokio::sync::mpsc::Sender;
 
 use crate::core::Functions;
 use crate::errors::FunctionError;
@@ -50,9 +51,20 @@ impl Drop for Running<'_> {
 impl Functions {
     /// Runs a function and waits for its answer.
     pub(crate) async fn run(&self, ctx: &Ctx, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
+        self.run_with(ctx, function, run, None).await
+    }
+
+    /// The same, with the pieces of an answer that is streamed; see [`pilvi_executor::Executor::invoke_streaming`].
+    pub(crate) async fn run_with(
+        &self,
+        ctx: &Ctx,
+        function: &Function,
+        run: Run,
+        pieces: Option<Sender<StreamPart>>,
+    ) -> Result<InvokeResult, FunctionError> {
         let traces = &self.platform.bus.traces;
         let span = traces.begin(ctx, "function", &function.name);
-        let result = self.run_in(&ctx.within(&span), function, run).await;
+        let result = self.run_in(&ctx.within(&span), function, run, pieces).await;
         traces.end(
             span,
             match &result {
@@ -63,7 +75,13 @@ impl Functions {
         result
     }
 
-    async fn run_in(&self, ctx: &RequestContext, function: &Function, run: Run) -> Result<InvokeResult, FunctionError> {
+    async fn run_in(
+        &self,
+        ctx: &RequestContext,
+        function: &Function,
+        run: Run,
+        pieces: Option<Sender<StreamPart>>,
+    ) -> Result<InvokeResult, FunctionError> {
         let _running = self.count(function)?;
         let trace = self.unlooped(ctx, function)?;
         let spec = self.spec(function).await?;
@@ -76,7 +94,11 @@ impl Functions {
             client_context: client_context.and_then(|bytes| String::from_utf8(bytes).ok()),
             cognito_identity: None,
         };
-        self.executor.invoke(&spec, invocation).await.map_err(|error| match error {
+        let ran = match pieces {
+            Some(pieces) => self.executor.invoke_streaming(&spec, invocation, pieces).await,
+            None => self.executor.invoke(&spec, invocation).await,
+        };
+        ran.map_err(|error| match error {
             ExecutorError::Saturated { .. } => FunctionError::Throttled("ConcurrentInvocationLimitExceeded"),
             ExecutorError::NoInterpreter { .. } | ExecutorError::UnsupportedRuntime(_) => {
                 FunctionError::Runtime(error.to_string())

@@ -9,10 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm::Crc32IsoHdlc;
 use pilvi_bus::Ctx;
-use pilvi_executor::Outcome;
+use pilvi_executor::{Outcome, StreamPart};
 use pilvi_model::shape::Desc;
 use pilvi_model::{Shape, ShapeError, Val};
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 
 use super::invoke::not_found;
 use crate::core::Functions;
@@ -22,6 +23,8 @@ use crate::run::{MOST_SYNCHRONOUS, Run, checked};
 
 /// Bytes of one frame's payload at most.
 const FRAME: usize = 64 * 1024;
+/// How many pieces of an answer may wait to be framed.
+const PIECES: usize = 16;
 
 /// What InvokeWithResponseStream takes.
 #[derive(Shape)]
@@ -76,7 +79,16 @@ pub(crate) async fn invoke_with_response_stream(
         invoked_arn: named.arn(),
         client_context: input.client_context,
     };
-    let result = functions.run(&ctx, &function, run).await?;
+    let (sender, mut pieces) = mpsc::channel(PIECES);
+    let taken = async {
+        while let Some(piece) = pieces.recv().await {
+            if let StreamPart::Chunk(bytes) = piece {
+                frame("PayloadChunk", "application/octet-stream", &bytes, &mut stream);
+            }
+        }
+    };
+    let (result, ()) = tokio::join!(functions.run_with(&ctx, &function, run, Some(sender)), taken);
+    let result = result?;
     let mut complete: Map<String, Value> = Map::new();
     match &result.outcome {
         Outcome::Success(payload) => {

@@ -12,6 +12,7 @@ use pilvi_executor::Outcome;
 use uuid::Uuid;
 
 use super::event::Call;
+use super::stream::{self, Streaming};
 use super::{cors, response};
 use crate::core::{Functions, exists};
 use crate::errors::FunctionError;
@@ -146,12 +147,18 @@ impl UrlFront {
             invoked_arn: arn,
             client_context: None,
         };
-        let ran = functions.run(ctx, &function, run).await?;
-        let Outcome::Success(payload) = ran.outcome else { return Ok(response::plain(StatusCode::BAD_GATEWAY)) };
-        let answer = if call.url.mode == "RESPONSE_STREAM" {
-            response::streamed(payload)
+        let ran = if call.url.mode == "RESPONSE_STREAM" {
+            match stream::run(functions.clone(), ctx.clone(), function, run).await? {
+                Streaming::Begun(answer) => return Ok(answer),
+                Streaming::Whole(ran) => ran,
+            }
         } else {
-            response::from_function(payload)
+            functions.run(ctx, &function, run).await?
+        };
+        let Outcome::Success(payload) = ran.outcome else { return Ok(response::plain(StatusCode::BAD_GATEWAY)) };
+        let answer = match call.url.mode.as_str() {
+            "RESPONSE_STREAM" => Some(response::raw(payload)),
+            _ => response::from_function(payload),
         };
         Ok(answer.unwrap_or_else(|| response::plain(StatusCode::BAD_GATEWAY)))
     }

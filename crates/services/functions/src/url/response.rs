@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, StatusCode};
-use pilvi_bus::http::{Response, full};
+use pilvi_bus::http::{Body, Response, full};
 use pilvi_bus::{ApiError, RequestContext};
 use serde_json::{Map, Value, json};
 
@@ -13,13 +13,12 @@ use serde_json::{Map, Value, json};
 pub(crate) const FORBIDDEN: &str = "Forbidden. For troubleshooting Function URL authorization issues, see: \
     https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html";
 
-/// Between the head and the body of a streamed answer.
-const DELIMITER: [u8; 8] = [0; 8];
-
+/// Of bytes that say nothing of themselves.
+pub(super) const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-fn of(status: StatusCode, body: impl Into<Bytes>, content_type: HeaderValue) -> Response {
-    let mut response = Response::new(full(body));
+pub(super) fn of(status: StatusCode, body: Body, content_type: HeaderValue) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
@@ -33,12 +32,12 @@ pub(crate) fn plain(status: StatusCode) -> Response {
     } else {
         status.canonical_reason().unwrap_or_default()
     };
-    of(status, text, HeaderValue::from_static("application/octet-stream"))
+    of(status, full(text), BYTES)
 }
 
 /// Nobody may call this address, or there is none (which has no message).
 pub(crate) fn denied(message: Option<&str>) -> Response {
-    let mut response = of(StatusCode::FORBIDDEN, json!({ "Message": message }).to_string(), JSON);
+    let mut response = of(StatusCode::FORBIDDEN, full(json!({ "Message": message }).to_string()), JSON);
     response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static("AccessDeniedException"));
     response
 }
@@ -46,7 +45,7 @@ pub(crate) fn denied(message: Option<&str>) -> Response {
 /// A refusal of the invocation.
 pub(crate) fn failed(problem: &ApiError) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = of(status, json!({ "Message": problem.message }).to_string(), JSON);
+    let mut response = of(status, full(json!({ "Message": problem.message }).to_string()), JSON);
     if let Ok(code) = HeaderValue::try_from(&*problem.code) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
@@ -68,8 +67,8 @@ pub(crate) fn from_function(payload: Bytes) -> Option<Response> {
     let answer: Value = serde_json::from_slice(&payload).ok()?;
     let members = match answer {
         Value::Object(members) if members.contains_key("statusCode") => members,
-        Value::String(text) => return Some(of(StatusCode::OK, text, JSON)),
-        _ => return Some(of(StatusCode::OK, payload, JSON)),
+        Value::String(text) => return Some(of(StatusCode::OK, full(text), JSON)),
+        _ => return Some(of(StatusCode::OK, full(payload), JSON)),
     };
     let body = match members.get("body") {
         None | Some(Value::Null) => Bytes::new(),
@@ -79,22 +78,16 @@ pub(crate) fn from_function(payload: Bytes) -> Option<Response> {
         Some(Value::String(text)) => Bytes::from(text.clone()),
         Some(other) => other.to_string().into(),
     };
-    with_head(&members, body, JSON)
+    with_head(&members, full(body), JSON)
 }
 
-/// A streamed answer, whose head may come first, as JSON.
-pub(crate) fn streamed(payload: Bytes) -> Option<Response> {
-    let bytes = HeaderValue::from_static("application/octet-stream");
-    let end = payload.windows(DELIMITER.len()).position(|window| window == DELIMITER);
-    let head = end.and_then(|end| Some((end, payload.get(..end)?)));
-    let head = head.and_then(|(end, head)| Some((end, serde_json::from_slice::<Map<String, Value>>(head).ok()?)));
-    match head {
-        Some((end, members)) => with_head(&members, payload.slice(end + DELIMITER.len()..), bytes),
-        None => Some(of(StatusCode::OK, payload, bytes)),
-    }
+/// Bytes as they are: what a function that does not stream answers to an address that does.
+pub(crate) fn raw(payload: Bytes) -> Response {
+    of(StatusCode::OK, full(payload), BYTES)
 }
 
-fn with_head(members: &Map<String, Value>, body: Bytes, content_type: HeaderValue) -> Option<Response> {
+/// An answer with the status, headers and cookies that a function says.
+pub(super) fn with_head(members: &Map<String, Value>, body: Body, content_type: HeaderValue) -> Option<Response> {
     let status = match members.get("statusCode") {
         None => 200,
         Some(Value::Number(number)) => u16::try_from(number.as_u64()?).ok()?,
@@ -154,13 +147,5 @@ mod tests {
         assert_eq!(response.as_ref().unwrap().headers().get_all(SET_COOKIE).iter().count(), 2);
         assert_eq!(told(response).await, (201, "text/plain".to_owned(), "hi".to_owned()));
         assert!(from_function(r#"{"statusCode": "many"}"#.into()).is_none());
-    }
-
-    #[tokio::test]
-    async fn a_stream_may_begin_with_its_head() {
-        let bytes = "application/octet-stream".to_owned();
-        let with_head = b"{\"statusCode\": 202}\0\0\0\0\0\0\0\0hei".as_slice();
-        assert_eq!(told(streamed(with_head.into())).await, (202, bytes.clone(), "hei".to_owned()));
-        assert_eq!(told(streamed("hei".into())).await, (200, bytes, "hei".to_owned()));
     }
 }
