@@ -125,6 +125,15 @@ def test_a_dead_letter_topic(cloud, name):
     assert told == {"RequestID": request, "ErrorCode": "200", "ErrorMessage": "on purpose"}
 
 
+def test_a_function_that_is_switched_off(cloud, name):
+    arn, _, message = queue(cloud, name)
+    invoke = told_by(cloud, name, failure=arn)
+    cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    invoke({"a": 1})
+    context = json.loads(until(message)["Body"])["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == ("ZeroReservedConcurrency", 0)
+
+
 def test_a_function_that_calls_itself_is_stopped(cloud, name):
     cloud.function(name, {"index.py": CODE}, cloud.role(name))
     lambdas = cloud.client("lambda")

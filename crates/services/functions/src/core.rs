@@ -1,6 +1,6 @@
 //! The functions of all accounts: what every operation works on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,7 +117,7 @@ impl Functions {
             handler: function.handler.clone(),
             code,
             layers,
-            environment: function.environment.iter().flatten().cloned().collect(),
+            environment: variables(function),
             memory_mb: u32::try_from(function.memory).unwrap_or(128),
             timeout: Duration::from_secs(u64::try_from(function.timeout).unwrap_or(3)),
             ephemeral_storage_mb: u32::try_from(function.storage.size).unwrap_or(512),
@@ -141,6 +141,17 @@ impl Functions {
         self.specs.lock().remove(&key);
         self.executor.retire(&key);
     }
+}
+
+/// The function's own variables, and those by which runtimes know how to log.
+fn variables(function: &Function) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = function.environment.iter().flatten().cloned().collect();
+    let logging = function.logging_shown();
+    if let Some(format) = logging.log_format.filter(|format| format == "JSON") {
+        variables.insert("AWS_LAMBDA_LOG_FORMAT".to_owned(), format);
+        variables.extend(logging.application_log_level.map(|level| ("AWS_LAMBDA_LOG_LEVEL".to_owned(), level)));
+    }
+    variables
 }
 
 /// The function that is named, at the version that the qualifier means.

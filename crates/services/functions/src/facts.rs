@@ -9,7 +9,7 @@ use crate::lambda::invoke_config::config_key;
 use crate::mappings::{FunctionFacts, FunctionFinder};
 use crate::names::Named;
 use crate::queued::{QueueSettings, Settings};
-use crate::state::{Function, INVOKE_CONFIGS};
+use crate::state::{Function, INVOKE_CONFIGS, SHARED};
 
 /// Reads functions from the store.
 pub(crate) struct Facts(pub(crate) Store);
@@ -35,12 +35,14 @@ impl Settings for Facts {
         let function = self.find(&named)?;
         let config = self.0.read(|tx| tx.get(&INVOKE_CONFIGS, &config_key(&named))).map_err(FunctionError::from)?;
         let config = config.unwrap_or_default();
+        let shared = self.0.read(|tx| tx.get(&SHARED, &named.key())).map_err(FunctionError::from)?.unwrap_or_default();
         Ok(QueueSettings {
             role: function.role,
             retries: config.retries,
             max_age: config.max_age,
             on_success: config.on_success,
             on_failure: config.on_failure,
+            off: shared.reserved_concurrency == Some(0),
             dead_letter: function.dead_letter.and_then(|config| config.target_arn),
         })
     }

@@ -22,8 +22,8 @@ pub(crate) mod update_function;
 pub(crate) mod urls;
 pub(crate) mod versions;
 
-/// A page of a list, and the marker of the next one: what the last item shown is named, so that pages join up while items come
-/// and go.
+/// A page of a list, and the marker of the next one: what the last item shown is named. After an item that is gone there is
+/// nothing.
 pub(crate) fn page<T>(
     all: Vec<T>,
     marker: Option<&str>,

@@ -39,6 +39,8 @@ pub(crate) struct QueueSettings {
     pub(crate) on_failure: Option<String>,
     /// The dead-letter queue or topic, an ARN.
     pub(crate) dead_letter: Option<String>,
+    /// True where the function is switched off: its reserved concurrency is zero.
+    pub(crate) off: bool,
 }
 
 /// Knows the settings of functions.
@@ -114,6 +116,13 @@ impl QueuedInvocations {
 
     async fn carry_out(&self, delivery: &Delivery, event: QueuedEvent) -> Result<Outcome, ApiError> {
         let settings = self.settings.queue_settings(&event.function_arn, event.qualifier.as_deref())?;
+        if settings.off {
+            let mut ending = self.ending(delivery, event, settings);
+            ending.condition = "ZeroReservedConcurrency";
+            ending.attempts = 0;
+            ending.error = "Rate Exceeded.".to_owned();
+            return Ok(Outcome::Done(ending.follow_ups()));
+        }
         let now = self.platform.clock.now_ms();
         let longest = i64::try_from(LONGEST.as_secs()).unwrap_or(i64::MAX);
         let oldest = settings.max_age.unwrap_or(longest) * 1000;

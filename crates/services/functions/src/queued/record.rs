@@ -17,7 +17,7 @@ pub(super) struct Ending {
     pub(super) origin: Origin,
     pub(super) now: Timestamp,
     pub(super) attempts: u32,
-    /// `Success`, `RetriesExhausted` or `EventAgeExceeded`.
+    /// `Success`, `RetriesExhausted`, `EventAgeExceeded` or `ZeroReservedConcurrency`.
     pub(super) condition: &'static str,
     /// What the last attempt answered, if the function ran.
     pub(super) result: Option<FunctionResult>,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import urllib.error
 import urllib.request
 
@@ -9,7 +10,7 @@ import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from conftest import REGION
+from conftest import REGION, package
 
 ECHO = "def handler(event, context):\n    return event\n"
 
@@ -174,3 +175,28 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
     url = address(cloud, name, runtime="nodejs20.x", files={"index.js": code}, InvokeMode="RESPONSE_STREAM")
     status, headers, body = call(cloud, url)
     assert (status, headers["x-a"], body) == (202, "b", b"hei")
+
+
+def test_pieces_come_as_they_are_written(cloud, name):
+    code = """
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  stream.write('first');
+  await new Promise((done) => setTimeout(done, 3000));
+  stream.write('second');
+  stream.end();
+});
+"""
+    url = address(cloud, name, runtime="nodejs20.x", files={"index.js": code}, InvokeMode="RESPONSE_STREAM")
+    request = urllib.request.Request(f"{cloud.url}/", headers={"Host": url.split("/")[2]})
+    with urllib.request.urlopen(request) as answer:
+        began = time.monotonic()
+        assert answer.read1(5) == b"first"
+        assert time.monotonic() - began < 2
+        assert answer.read() == b"second"
+        assert time.monotonic() - began > 2
+    # A function that does not stream answers all the same, with its bytes as they are.
+    cloud.client("lambda").update_function_code(
+        FunctionName=name, ZipFile=package({"index.js": "exports.handler = async () => ({ a: 1 })"})
+    )
+    status, headers, body = call(cloud, url)
+    assert (status, headers["content-type"], json.loads(body)) == (200, "application/octet-stream", {"a": 1})
