@@ -2,13 +2,17 @@
 
 import base64
 import http.server
+import io
 import json
+import os
 import re
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
+from pathlib import Path
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -494,3 +498,132 @@ def test_quick_create_makes_all_of_an_api(cloud, name, backend):
     client.update_api(ApiId=api["ApiId"], Target=f"{backend}/other")
     assert call(url).json()["path"] == "/other"
     assert refused(client.create_api, Name=name, ProtocolType="WEBSOCKET")[0] == "NotImplemented"
+
+
+EXPRESS = """
+const express = require('express');
+const serverless = require('serverless-http');
+const app = express();
+app.use(express.json());
+app.get('/jobs/:id', (request, response) => {
+  response.cookie('seen', request.params.id).json({ id: request.params.id, city: request.query.city });
+});
+app.post('/jobs', (request, response) => response.status(201).location('/jobs/' + request.body.id).send('made ' + request.body.id));
+app.get('/pixel', (request, response) => response.type('png').send(Buffer.from([0x89, 0x50, 0xff, 0x00])));
+app.use((request, response) => response.status(404).send('no ' + request.path));
+exports.handler = serverless(app, { binary: ['image/*'] });
+"""
+
+
+def test_an_express_application_runs_behind_an_api(cloud, name):
+    folder = os.environ.get("PILVI_NODE_DIR")
+    if not folder:
+        pytest.skip("npm is not installed")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("index.js", EXPRESS)
+        modules = Path(folder) / "node_modules"
+        for file in modules.rglob("*"):
+            inside = file.relative_to(modules)
+            if file.is_file() and not inside.parts[0].startswith(("@aws", "@smithy", ".")):
+                archive.write(file, Path("node_modules") / inside)
+    arn = cloud.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="nodejs20.x",
+        Handler="index.handler",
+        Role=cloud.role(name),
+        Code={"ZipFile": buffer.getvalue()},
+        Timeout=30,
+    )["FunctionArn"]
+    for version, stage in [("1.0", "$default"), ("2.0", "dev")]:
+        api = Api(cloud, f"{name}-{version}", stage=stage)
+        # As AWS advises where an application is not to see the stage.
+        api.route("ANY /{proxy+}", api.function(arn, version, RequestParameters={"overwrite:path": "$request.path"}))
+        base = api.url if stage == "$default" else f"{api.url}/{stage}"
+        answer = call(f"{base}/jobs/7?city=Oulu")
+        assert (answer.status, answer.json()) == (200, {"id": "7", "city": "Oulu"})
+        assert answer.headers["set-cookie"].startswith("seen=7")
+        answer = call(f"{base}/jobs", "POST", b'{"id": 8}', {"Content-Type": "application/json"})
+        assert (answer.status, answer.headers["location"], answer.body) == (201, "/jobs/8", b"made 8")
+        answer = call(f"{base}/pixel")
+        assert (answer.headers["content-type"], answer.body) == ("image/png", bytes([0x89, 0x50, 0xFF, 0x00]))
+        assert (call(f"{base}/else").status, call(f"{base}/else").body) == (404, b"no /else")
+
+
+def test_apis_are_documents(cloud, name, backend):
+    client = cloud.client("apigatewayv2")
+    document = {
+        "openapi": "3.0.1",
+        "info": {"title": name, "version": "2"},
+        "x-amazon-apigateway-cors": {"allowOrigins": ["*"]},
+        "paths": {
+            "/teapot/{id}": {
+                "get": {
+                    "operationId": "Brew",
+                    "x-amazon-apigateway-integration": {
+                        "type": "http_proxy",
+                        "httpMethod": "GET",
+                        "uri": backend + "/teapot/{id}",
+                        "payloadFormatVersion": "1.0",
+                    },
+                }
+            }
+        },
+    }
+    api = client.import_api(Body=json.dumps(document))
+    assert (api["Name"], api["Version"], api["CorsConfiguration"]) == (name, "2", {"AllowOrigins": ["*"]})
+    client.create_stage(ApiId=api["ApiId"], StageName="$default", AutoDeploy=True)
+    url = f"{cloud.url}/_aws/execute-api/{api['ApiId']}/teapot/1"
+    assert call(url).status == 418
+    exported = client.export_api(ApiId=api["ApiId"], Specification="OAS30", OutputType="JSON", StageName="$default")
+    told = json.loads(exported["body"].read())
+    operation = told["paths"]["/teapot/{id}"]["get"]
+    assert operation["operationId"] == "Brew" and operation["parameters"][0]["name"] == "id"
+    assert operation["x-amazon-apigateway-integration"]["uri"] == backend + "/teapot/{id}"
+    told["paths"] = {"/other": told["paths"]["/teapot/{id}"]}
+    client.reimport_api(ApiId=api["ApiId"], Body=json.dumps(told))
+    assert [route["RouteKey"] for route in client.get_routes(ApiId=api["ApiId"])["Items"]] == ["GET /other"]
+    assert call(url).status == 404
+    text = client.export_api(ApiId=api["ApiId"], Specification="OAS30", OutputType="YAML")["body"].read().decode()
+    assert text.startswith("openapi: 3.0.1") and "/other:" in text
+    assert refused(client.import_api, Body="{}")[0] == "BadRequestException"
+
+
+def test_the_command_line_cycles_every_kind(cloud, name):
+    def aws(*arguments):
+        text = cloud.aws("apigatewayv2", *arguments)
+        return json.loads(text) if text.strip() else None
+
+    api = aws("create-api", "--name", name, "--protocol-type", "HTTP")["ApiId"]
+    of = ["--api-id", api]
+    integration = aws(
+        "create-integration", *of, "--integration-type", "HTTP_PROXY", "--integration-method", "GET",
+        "--integration-uri", "http://127.0.0.1:9", "--payload-format-version", "1.0",
+    )["IntegrationId"]  # fmt: skip
+    route = aws("create-route", *of, "--route-key", "GET /", "--target", f"integrations/{integration}")["RouteId"]
+    aws("create-stage", *of, "--stage-name", "dev", "--stage-variables", "a=b")
+    deployment = aws("create-deployment", *of, "--stage-name", "dev")["DeploymentId"]
+    assert aws("get-stage", *of, "--stage-name", "dev")["DeploymentId"] == deployment
+    aws("update-route", *of, "--route-id", route, "--route-key", "POST /")
+    assert aws("get-routes", *of, "--query", "Items[].RouteKey") == ["POST /"]
+    aws("update-integration", *of, "--integration-id", integration, "--timeout-in-millis", "100")
+    assert aws("get-integration", *of, "--integration-id", integration)["TimeoutInMillis"] == 100
+    model = aws("create-model", *of, "--name", "Pet", "--content-type", "application/json", "--schema", "{}")["ModelId"]
+    assert [one["ModelId"] for one in aws("get-models", *of)["Items"]] == [model]
+    arn = f"arn:aws:apigateway:{REGION}::/apis/{api}"
+    aws("tag-resource", "--resource-arn", arn, "--tags", "k=v")
+    assert aws("get-tags", "--resource-arn", arn) == {"Tags": {"k": "v"}}
+    for index in range(3):
+        aws("create-model", *of, "--name", f"M{index}", "--schema", "{}")
+    pages = cloud.client("apigatewayv2").get_models(ApiId=api, MaxResults="3")
+    rest = cloud.client("apigatewayv2").get_models(ApiId=api, MaxResults="3", NextToken=pages["NextToken"])
+    assert len(pages["Items"]) == 3 and len(rest["Items"]) == 1 and "NextToken" not in rest
+    aws("delete-stage", *of, "--stage-name", "dev")
+    aws("delete-deployment", *of, "--deployment-id", deployment)
+    aws("delete-route", *of, "--route-id", route)
+    aws("delete-integration", *of, "--integration-id", integration)
+    aws("delete-api", *of)
+    assert refused(cloud.client("apigatewayv2").get_api, ApiId=api) == (
+        "NotFoundException",
+        f"Invalid API identifier specified 000000000000:{api}",
+    )

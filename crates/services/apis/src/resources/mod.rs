@@ -4,6 +4,7 @@ mod check;
 mod create;
 mod delete;
 mod deploy;
+mod openapi;
 mod parts;
 mod read;
 mod tags;
@@ -11,6 +12,7 @@ mod update;
 
 pub(crate) use create::create;
 pub(crate) use delete::delete;
+pub(crate) use openapi::{export, import, reimport};
 pub(crate) use parts::{
     delete_access_log_settings, delete_cors, delete_request_parameter, delete_route_settings, reset_authorizers,
 };
