@@ -198,6 +198,30 @@ def test_policies_destinations_and_metric_filters_are_kept(logs, group, name):
     assert logs.describe_destinations(DestinationNamePrefix=name)["destinations"] == []
 
 
+def test_queries_count_what_was_logged(logs, group):
+    messages = ['{"level": "ERROR", "ms": 30}', '{"level": "INFO", "ms": 10}', '{"level": "ERROR", "ms": 20}', "plain"]
+    put(logs, group, *messages, at=now() - 60_000)
+    span = {"startTime": int(time.time()) - 600, "endTime": int(time.time())}
+
+    def query(text):
+        started = logs.start_query(logGroupName=group, queryString=text, **span)["queryId"]
+        done = until(lambda: (told := logs.get_query_results(queryId=started))["status"] == "Complete" and told)
+        return [{field["field"]: field["value"] for field in row} for row in done["results"]], done["statistics"]
+
+    rows, statistics = query("fields @message, ms | filter level = 'ERROR' | sort ms asc")
+    assert [(row["@message"], row["ms"]) for row in rows] == [(messages[2], "20"), (messages[0], "30")] and rows[0]["@ptr"]
+    assert (statistics["recordsMatched"], statistics["recordsScanned"]) == (2, 4)
+    rows, _ = query("filter ispresent(level) | stats count(*) as n, avg(ms) by level | sort n desc")
+    assert rows == [{"level": "ERROR", "n": "2", "avg(ms)": "25"}, {"level": "INFO", "n": "1", "avg(ms)": "10"}]
+    described = logs.describe_queries(logGroupName=group, status="Complete")["queries"]
+    start, end = span["startTime"], span["endTime"]
+    text = f'SOURCE "{group}" START={start}000 END={end}999 | fields @message, ms | filter level = \'ERROR\' | sort ms asc'
+    assert described[-1]["queryString"] == text and logs.describe_queries(logGroupName=group, status="Scheduled")["queries"] == []
+    code, message = refused(logs.start_query, logGroupName="no-such-group", queryString="fields @message", **span)
+    assert code == "ResourceNotFoundException" and message.startswith("Log group 'no-such-group' does not exist for account ID")
+    assert refused(logs.start_query, logGroupName=group, queryString="nonsense", **span)[0] == "MalformedQueryException"
+
+
 def test_the_command_line_reads_a_group(cloud, logs, group):
     put(logs, group, "first", "second")
     text = cloud.aws("logs", "filter-log-events", "--log-group-name", group, "--interleaved", "--query", "events[].message")

@@ -96,7 +96,12 @@ resource "aws_apigatewayv2_integration" "backend" {
   )
   response_parameters {
     status_code = 418
-    mappings    = { "overwrite:statuscode" = "20${var.turn}" }
+    mappings    = { "overwrite:statuscode" = "201" }
+  }
+  # The provider cannot change the mappings of a status: it deletes them.
+  response_parameters {
+    status_code = "50${var.turn}"
+    mappings    = { "append:header.x-turn" = var.turn }
   }
   timeout_milliseconds = 1000 * var.turn
 }
@@ -176,6 +181,7 @@ resource "aws_apigatewayv2_api_mapping" "shop" {
 resource "aws_apigatewayv2_api" "imported" {
   name          = "imported"
   protocol_type = "HTTP"
+  version       = "1.0" # the provider takes the document's for its own
   body = jsonencode({
     openapi = "3.0.1"
     info    = { title = "imported", version = "1.0" }

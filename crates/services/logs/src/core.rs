@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::errors::LogsError;
 use crate::pattern::Compiled;
-use crate::state::{EVENTS, Event, GROUPS, Group, OVERHEAD, STREAMS, Stream, StreamKey};
+use crate::state::{EVENTS, Event, GROUPS, Group, NameKey, OVERHEAD, QUERIES, STREAMS, Stream, StreamKey};
 
 /// How often events that are older than their group keeps them are deleted.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(600);
@@ -101,6 +101,7 @@ impl Logs {
             }
             Ok::<_, LogsError>(expired)
         })?;
+        self.sweep_queries(now).await?;
         for (key, oldest) in expired {
             loop {
                 let key = key.clone();
@@ -111,6 +112,30 @@ impl Logs {
             }
         }
         Ok(())
+    }
+}
+
+/// "Queries … results are available for 7 days."
+const QUERIES_KEPT: i64 = 7 * DAY;
+
+impl Logs {
+    async fn sweep_queries(&self, now: i64) -> Result<(), LogsError> {
+        let old: Vec<NameKey> = self.store().read(|tx| {
+            let queries = tx.range(&QUERIES, Range::all());
+            let old =
+                queries.filter(|entry| entry.as_ref().map_or(true, |(_, query)| query.created < now - QUERIES_KEPT));
+            old.map(|entry| entry.map(|(key, _)| key).map_err(LogsError::from)).collect::<Result<_, _>>()
+        })?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let delete = move |tx: &mut WriteTx<'_>| {
+            for key in &old {
+                tx.delete(&QUERIES, key)?;
+            }
+            Ok(())
+        };
+        self.store().write(delete).await
     }
 }
 

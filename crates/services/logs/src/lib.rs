@@ -1,7 +1,7 @@
 //! The logs service: Amazon CloudWatch Logs.
 //!
-//! This is its manifest. `state` is what is kept, `pattern` the filter patterns, `subscriptions` and `metrics` what happens to
-//! events as they come; `logs` has a file for each family of operations.
+//! This is its manifest. `state` is what is kept, `pattern` the filter patterns, `query` the language of Logs Insights, `subscriptions` and
+//! `metrics` what happens to events as they come; `logs` has a file for each family of operations.
 
 mod calls;
 mod core;
@@ -9,6 +9,7 @@ mod errors;
 mod logs;
 mod metrics;
 mod pattern;
+mod query;
 mod state;
 mod subscriptions;
 #[cfg(test)]
@@ -24,8 +25,8 @@ pub use errors::LogsError;
 
 use crate::core::{group_arn, group_name, policy_arn};
 use crate::logs::{
-    destinations, events, filter, groups, metric_filters, resource_policies, streams, subscription_filters, tags,
-    vended,
+    destinations, events, filter, groups, metric_filters, queries, resource_policies, streams, subscription_filters,
+    tags, vended,
 };
 
 /// An action on the group that the input names, by name or ARN.
@@ -87,6 +88,12 @@ pub fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Arc<dyn Serv
         .operation("PutSubscriptionFilter", subscription_filters::put_subscription_filter, on("logs:PutSubscriptionFilter", |input| &input.log_group_name))
         .operation("DeleteSubscriptionFilter", subscription_filters::delete_subscription_filter, on("logs:DeleteSubscriptionFilter", |input| &input.log_group_name))
         .operation("DescribeSubscriptionFilters", subscription_filters::describe_subscription_filters, on("logs:DescribeSubscriptionFilters", |input| &input.log_group_name))
+        .operation("StartQuery", queries::start_query, Access::to(|input: &queries::StartQueryInput, ctx: &RequestContext| {
+            input.groups().iter().map(|name| AccessRequest::new("logs:StartQuery", policy_arn(ctx, name))).collect()
+        }))
+        .operation("GetQueryResults", queries::get_query_results, Access::any("logs:GetQueryResults"))
+        .operation("DescribeQueries", queries::describe_queries, Access::any("logs:DescribeQueries"))
+        .operation("StopQuery", queries::stop_query, Access::any("logs:StopQuery"))
         .operation("PutResourcePolicy", resource_policies::put_resource_policy, Access::any("logs:PutResourcePolicy"))
         .operation("DeleteResourcePolicy", resource_policies::delete_resource_policy, Access::any("logs:DeleteResourcePolicy"))
         .operation("DescribeResourcePolicies", resource_policies::describe_resource_policies, Access::any("logs:DescribeResourcePolicies"))

@@ -89,6 +89,18 @@ pub(crate) struct DeliveryDestination {
     pub(crate) tags: Vec<(String, String)>,
 }
 
+/// A query that was run, and what it gave.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Query {
+    pub(crate) text: String,
+    pub(crate) groups: Vec<String>,
+    pub(crate) created: i64,
+    pub(crate) rows: Vec<Vec<(String, String)>>,
+    pub(crate) matched: u64,
+    pub(crate) scanned: u64,
+    pub(crate) bytes: u64,
+}
+
 /// (account, region, group)
 pub(crate) type GroupKey = (String, String, String);
 /// (account, region, group, stream)
@@ -116,6 +128,8 @@ pub(crate) const METRIC_FILTERS: Table<FilterKey, MetricFilter> = Table::new("lo
 pub(crate) const RESOURCE_POLICIES: Table<NameKey, ResourcePolicy> = Table::new("logs.resource_policy");
 /// (account, region, name) → destination.
 pub(crate) const DESTINATIONS: Table<NameKey, Destination> = Table::new("logs.destination");
+/// (account, region, id) → query.
+pub(crate) const QUERIES: Table<NameKey, Query> = Table::new("logs.query");
 /// (account, region, name) → destination of vended logs.
 pub(crate) const DELIVERY_DESTINATIONS: Table<NameKey, DeliveryDestination> = Table::new("logs.delivery_destination");
 

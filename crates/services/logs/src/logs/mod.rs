@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod groups;
 pub(crate) mod metric_filters;
+pub(crate) mod queries;
 pub(crate) mod resource_policies;
 pub(crate) mod streams;
 pub(crate) mod subscription_filters;
