@@ -25,9 +25,12 @@ pub(super) enum Aggregate {
     Last(Expression),
 }
 
+/// The values of the fields that a group is of, and its events.
+type Group<'r> = (Vec<Scalar>, Vec<&'r Record>);
+
 /// Groups events by fields, and counts in each group. Groups come in the order of their fields.
 pub(super) fn group(records: &[Record], aggregates: &[(String, Aggregate)], by: &[Named]) -> Vec<Record> {
-    let mut groups: BTreeMap<Vec<Option<String>>, (Vec<Scalar>, Vec<&Record>)> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<Option<String>>, Group<'_>> = BTreeMap::new();
     for record in records {
         let values: Vec<Scalar> = by.iter().map(|field| field.expression.evaluate(record)).collect();
         let key = values.iter().map(Scalar::text).collect();
