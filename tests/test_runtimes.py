@@ -266,3 +266,11 @@ def test_java_handlers(cloud, name, tmp_path):
     functions.get_waiter("function_updated_v2").wait(FunctionName=name)
     error = invoke(cloud, name, {})[1]
     assert (error["errorMessage"], error["errorType"]) == ("Class not found: example.Missing", "java.lang.ClassNotFoundException")
+
+
+def test_the_doctor_knows_the_runtimes():
+    answer = subprocess.run([os.environ["PILVI_BIN"], "doctor"], capture_output=True, text=True, timeout=60, check=True)
+    lines = {line.split()[0]: line for line in answer.stdout.splitlines() if line}
+    assert lines["isolation"].split()[1] in ("sandbox:", "none,")
+    assert "any executable" in lines["provided.al2023"]
+    assert any(lines["python3.11"].split()[1].startswith(start) for start in ("3.", "missing"))

@@ -16,6 +16,7 @@ mod config;
 mod direct;
 mod environment;
 mod errors;
+mod examine;
 mod executor;
 mod exit;
 mod extension_api;
@@ -43,6 +44,7 @@ mod watch;
 
 pub use config::{ExecutorConfig, SdkPolicy, TierChoice};
 pub use errors::ExecutorError;
+pub use examine::{Ready, RuntimeState, examine_runtimes, examine_sandbox};
 pub use executor::{Executor, PoolStats};
 pub use logs::{LogSink, NoLogs};
 pub use result::{ErrorKind, InvokeResult, Outcome, Report};

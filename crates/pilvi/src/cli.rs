@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Trace(TraceOptions),
     /// List the emails, text messages and mobile pushes that were kept instead of being sent
     Outbox(OutboxOptions),
+    /// Say which runtimes functions find on this machine, and how to get the others
+    Doctor,
     /// List the operations that are built
     #[command(hide = true)]
     Operations,

@@ -7,6 +7,7 @@ mod clock;
 mod cloud;
 mod deliveries;
 mod demo;
+mod doctor;
 mod start;
 mod trace;
 
@@ -39,6 +40,7 @@ fn run(command: Command) -> anyhow::Result<()> {
                 print!("{}", cli::exports(&address));
                 Ok(())
             }
+            Command::Doctor => doctor::run().await,
             Command::Status(address) => client::status(&address).await,
             Command::Reset(address) => client::reset(&address).await,
             Command::Clock(options) => clock::run(options).await,
