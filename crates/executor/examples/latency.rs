@@ -29,7 +29,7 @@ async fn measure() {
         _ => TierChoice::Auto,
     };
     let executor = Executor::new(config).await.unwrap();
-    println!("tier {}", executor.tier());
+    println!("tier {}", executor.tier().await.unwrap());
     for (runtime, handler) in [("nodejs20.x", "index.handler"), ("python3.11", "app.handler")] {
         let mut times = Vec::new();
         for n in 0..=COLD {

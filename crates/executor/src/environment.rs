@@ -293,6 +293,7 @@ impl Environment {
     fn end(&self, reason: ShutdownReason) {
         let before = std::mem::replace(&mut self.state.lock().phase, Phase::Dead);
         if before == Phase::Dead && !self.closed.is_cancelled() && self.extensions.is_busy() {
+            // They have been told, and have their time.
             return;
         }
         let told = before != Phase::Dead && self.extensions.tell(EventKind::Shutdown, || shutdown_event(reason)) > 0;

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, mpsc};
 
 use crate::clock;
-use crate::config::ExecutorConfig;
+use crate::config::{ExecutorConfig, TierChoice};
 use crate::environment::{Environment, Running};
 use crate::errors::ExecutorError;
 use crate::exit::ExitReason;
@@ -24,6 +24,7 @@ use crate::spec::{FunctionSpec, Invocation};
 use crate::standby::Standbys;
 use crate::starter::{Start, Starter};
 use crate::stream::StreamPart;
+use crate::tier::Tier;
 use crate::watch;
 
 /// How long a start may take before it is tried again within the invocation.
@@ -51,7 +52,8 @@ pub struct PoolStats {
 }
 
 impl Executor {
-    /// Prepares the folder and decides the tier (the sandbox is really tried once).
+    /// Prepares the folder. Whether the sandbox works is found out beside (it is really tried once), or here where it
+    /// was demanded.
     ///
     /// # Errors
     /// When the data folder cannot be written, or the sandbox was demanded and does not work.
@@ -67,7 +69,10 @@ impl Executor {
         let config = ExecutorConfig { data: data.map_err(failed)?, sdk_folder: sdk_folder.map_err(failed)?, ..config };
         let pools = Arc::new(Pools::new(config.max_environments));
         let spawner = Spawner::new().map_err(failed)?;
-        let tier = probe::choose(config.tier, &spawner, &config.data).await?;
+        let tier = OnceCell::new();
+        if config.tier == TierChoice::Sandbox {
+            let _ = tier.set(probe::choose(config.tier, &spawner, &config.data).await?);
+        }
         let starter = Arc::new(Starter {
             shims: Shims::install(&config.data).map_err(failed)?,
             interpreters: Interpreters::new(config.data.join("interpreters")),
@@ -79,6 +84,8 @@ impl Executor {
             pools: pools.clone(),
             config,
         });
+        let prober = starter.clone();
+        tokio::spawn(async move { prober.tier().await.map(|tier| tracing::debug!(tier = tier.name(), "functions")) });
         tokio::spawn(watch::limits(Arc::downgrade(&pools)));
         tokio::spawn(watch::idle(Arc::downgrade(&starter)));
         Ok(Self { starter })
@@ -148,8 +155,11 @@ impl Executor {
     }
 
     /// The name of the tier in use: `process` or `sandbox`.
-    pub fn tier(&self) -> &'static str {
-        self.starter.tier.name()
+    ///
+    /// # Errors
+    /// As for [`Executor::new`].
+    pub async fn tier(&self) -> Result<&'static str, ExecutorError> {
+        self.starter.tier().await.map(Tier::name)
     }
 
     /// Ends every environment; invocations that are running fail. Returns when all processes are gone.

@@ -69,6 +69,8 @@ struct Extension {
     waiting: Option<oneshot::Sender<Event>>,
     /// It has an event, and has not asked for another yet.
     is_busy: bool,
+    /// The SHUTDOWN event, when it came while the extension was busy.
+    queued: Option<Event>,
 }
 
 /// The extensions of one environment.
@@ -88,6 +90,7 @@ impl Extensions {
             is_external: true,
             waiting: None,
             is_busy: false,
+            queued: None,
         };
         Self { all: Mutex::new(external.iter().map(extension).collect()), changed: Notify::new() }
     }
@@ -138,6 +141,7 @@ impl Extensions {
                 is_external: false,
                 waiting: None,
                 is_busy: false,
+                queued: None,
             }),
         }
         Ok(id)
@@ -148,6 +152,9 @@ impl Extensions {
         let receiver = {
             let mut all = self.all.lock();
             let Some(extension) = find(&mut all, id) else { return Err(unknown(id)) };
+            if let Some(event) = extension.queued.take() {
+                return Ok(Some(event));
+            }
             let (sender, receiver) = oneshot::channel();
             extension.waiting = Some(sender);
             extension.is_busy = false;
@@ -194,11 +201,17 @@ impl Extensions {
         }
     }
 
-    /// Tells those that want to know; gives how many there were.
+    /// Tells those that want to know, a SHUTDOWN also when they ask for their next event; gives how many there were.
     pub(crate) fn tell(&self, kind: EventKind, event: impl Fn() -> serde_json::Value) -> usize {
         let mut told = 0;
         for extension in self.all.lock().iter_mut().filter(|extension| extension.events.contains(&kind)) {
-            let Some(waiting) = extension.waiting.take() else { continue };
+            let Some(waiting) = extension.waiting.take() else {
+                if kind == EventKind::Shutdown && extension.id.is_some() {
+                    extension.queued = Some(event().to_string());
+                    told += 1;
+                }
+                continue;
+            };
             if waiting.send(event().to_string()).is_ok() {
                 extension.is_busy = true;
                 told += 1;
@@ -252,6 +265,8 @@ mod tests {
         });
         assert_eq!(got.unwrap().as_deref(), Some(r#"{"eventType":"INVOKE"}"#));
         assert!(extensions.is_busy());
-        assert_eq!(extensions.tell(EventKind::Shutdown, || event.clone()), 0, "it does not ask now");
+        assert_eq!(extensions.tell(EventKind::Invoke, || event.clone()), 0, "it does not ask now");
+        assert_eq!(extensions.tell(EventKind::Shutdown, || serde_json::json!(1)), 1, "it will ask");
+        assert_eq!(extensions.next(&id).await.unwrap().as_deref(), Some("1"));
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, oneshot};
 
 use crate::api::Api;
 use crate::config::ExecutorConfig;
@@ -19,6 +19,7 @@ use crate::extensions::Extensions;
 use crate::http::ReadBuffer;
 use crate::output::Output;
 use crate::pool::Pools;
+use crate::probe;
 use crate::process::{self, Spawned, Spawner};
 use crate::runtime_api;
 use crate::runtimes::{self, Facts, Family, Found, Interpreters, RuntimeName, Shims};
@@ -37,7 +38,7 @@ const STANDBY_DELAY: Duration = Duration::from_millis(50);
 pub(crate) struct Starter {
     pub(crate) config: ExecutorConfig,
     pub(crate) pools: Arc<Pools>,
-    pub(crate) tier: Tier,
+    pub(crate) tier: OnceCell<Tier>,
     pub(crate) spawner: Spawner,
     pub(crate) shims: Shims,
     pub(crate) interpreters: Interpreters,
@@ -65,6 +66,11 @@ pub(crate) enum Start {
 }
 
 impl Starter {
+    /// The tier, found out when it is first needed.
+    pub(crate) async fn tier(&self) -> Result<&Tier, ExecutorError> {
+        self.tier.get_or_try_init(|| probe::choose(self.config.tier, &self.spawner, &self.config.data)).await
+    }
+
     /// The interpreter for a function.
     pub(crate) async fn resolve(&self, spec: &FunctionSpec) -> Result<Resolved, ExecutorError> {
         let runtime =
@@ -140,6 +146,7 @@ impl Starter {
             true => runtimes::extensions_of(&directories),
             false => Vec::new(),
         };
+        let tier = self.tier().await?;
         let request = runtimes::prepare(
             &Facts {
                 extensions: &extensions,
@@ -153,10 +160,10 @@ impl Starter {
                 credentials,
                 data: &self.config.data,
             },
-            &self.tier,
+            tier,
         );
         let program = runtimes::custom_path(spec, &resolved.runtime);
-        let started = match self.spawn(request, home).await {
+        let started = match self.spawn(request, home, tier).await {
             Ok(started) => started,
             Err(error) => {
                 let reason = match error.raw_os_error() {
@@ -186,7 +193,7 @@ impl Starter {
     }
 
     /// A process for the request: one that stands by, or a new one.
-    async fn spawn(self: &Arc<Self>, mut request: Request, home: PathBuf) -> io::Result<Started> {
+    async fn spawn(self: &Arc<Self>, mut request: Request, home: PathBuf, tier: &Tier) -> io::Result<Started> {
         let boot = request.boot_part();
         let standby = boot.as_ref().and_then(|boot| self.standbys.take(boot));
         if let Some(boot) = boot {
@@ -195,7 +202,8 @@ impl Starter {
                 // The function that is being started has the machine first.
                 tokio::time::sleep(STANDBY_DELAY).await;
                 let folder = starter.environments();
-                starter.standbys.refill(boot, &starter.tier, &starter.spawner, &folder).await;
+                let Ok(tier) = starter.tier().await else { return };
+                starter.standbys.refill(boot, tier, &starter.spawner, &folder).await;
             });
         }
         if let Some(standby) = standby {
@@ -212,7 +220,7 @@ impl Starter {
         for folder in ["tmp", "root"] {
             std::fs::create_dir_all(home.join(folder))?;
         }
-        let (listener, api) = Api::bind(&self.tier).await?;
+        let (listener, api) = Api::bind(tier).await?;
         request.connect(&api);
         let marker = format!("AWS_LAMBDA_RUNTIME_API={}", api.name());
         match self.spawner.spawn(request, marker).await {
