@@ -120,6 +120,24 @@ impl Edge {
     }
 }
 
+/// Reads a request as far as that goes without knowing who sent it: which operation it is, and its input or why it is
+/// refused; nothing where it is no service's call. For tests and fuzzing: [`Edge::answer`] takes the same steps.
+pub fn understand(parts: &Parts, body: &Bytes) -> Option<Result<(&'static str, Val), ApiError>> {
+    let claim = sigv4::parse(parts);
+    let signing_name = claim.as_ref().ok().and_then(|claim| Some(claim.as_ref()?.service.clone()));
+    let target = match routing::route(parts, body, signing_name.as_deref()) {
+        Route::Operation(target) => target,
+        Route::Unknown(_, _, error) => return Some(Err(error)),
+        Route::Other => return None,
+    };
+    Some(parse(&target, parts, body).and_then(|parsed| {
+        match dialect(target.api, target.operation).refuse(&parsed.problems) {
+            Some(error) => Err(error),
+            None => Ok((target.operation.name, parsed.input)),
+        }
+    }))
+}
+
 /// False for requests that are S3's without looking at the body, which may be large and is then streamed.
 fn may_be_operation(parts: &Parts, signing_name: Option<&str>) -> bool {
     if parts.headers.contains_key("x-amz-target") {
