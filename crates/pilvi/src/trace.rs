@@ -33,8 +33,7 @@ struct Span {
 
 /// Shows what was asked for.
 pub(crate) async fn run(options: TraceOptions) -> anyhow::Result<()> {
-    let mut after = 0;
-    let (documents, spans) = spans(&options, after).await?;
+    let (documents, spans) = spans(&options, 0).await?;
     if let Some(id) = &options.id {
         return one(&documents, spans, id, options.json);
     }
@@ -51,23 +50,22 @@ pub(crate) async fn run(options: TraceOptions) -> anyhow::Result<()> {
             println!("{}", line(spans));
         }
     }
-    while options.follow {
-        after = spans_end(&spans, after);
+    if options.follow {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => break,
-            () = follow(&options, &mut after) => {}
+            _ = tokio::signal::ctrl_c() => {}
+            () = follow(&options, spans_end(&spans)) => {}
         }
     }
     Ok(())
 }
 
 /// Prints what happens until the cloud is gone.
-async fn follow(options: &TraceOptions, after: &mut u64) {
+async fn follow(options: &TraceOptions, mut after: u64) {
     loop {
         #[expect(clippy::disallowed_methods, reason = "a command waits in real time, whatever the cloud's clock says")]
         tokio::time::sleep(LOOK).await;
-        let Ok((documents, spans)) = spans(options, *after).await else { continue };
-        *after = spans_end(&spans, *after);
+        let Ok((documents, spans)) = spans(options, after).await else { continue };
+        after = after.max(spans_end(&spans));
         let wanted = |span: &Span| options.filter.as_ref().is_none_or(|text| mentions(span, text));
         if options.json {
             print_json(&documents, &spans, wanted);
@@ -79,8 +77,9 @@ async fn follow(options: &TraceOptions, after: &mut u64) {
     }
 }
 
-fn spans_end(spans: &[Span], before: u64) -> u64 {
-    spans.last().map_or(before, |span| span.number + 1)
+/// The number after the last.
+fn spans_end(spans: &[Span]) -> u64 {
+    spans.last().map_or(0, |span| span.number + 1)
 }
 
 async fn spans(options: &TraceOptions, after: u64) -> anyhow::Result<(Vec<Value>, Vec<Span>)> {

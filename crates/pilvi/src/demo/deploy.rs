@@ -10,7 +10,7 @@ use pilvi_client::{Client, Problem};
 use serde_json::{Value, json};
 
 use super::functions::{Function, Language, packed};
-use super::{PATIENCE, REGION};
+use super::{PATIENCE, REGION, pause};
 
 /// The bucket.
 pub(super) const BUCKET: &str = "demo-job-offers";
@@ -271,6 +271,6 @@ pub(super) async fn until<T>(ask: impl AsyncFn() -> Result<Option<T>, Problem>) 
         if start.elapsed() > PATIENCE {
             bail!("nothing happened for {} s", PATIENCE.as_secs());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        pause(std::time::Duration::from_millis(50)).await;
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn show(aws: &Client, app: &App) -> anyhow::Result<()> {
                 app.functions.first().map(String::as_str).unwrap_or_default()
             );
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        super::pause(Duration::from_millis(20)).await;
     }
     progress.finish(start.elapsed());
 

@@ -110,3 +110,9 @@ async fn show(port: u16, wish: Option<Language>) -> anyhow::Result<()> {
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits in real time: a demonstration is no part of the cloud, whose clock can be moved.
+#[expect(clippy::disallowed_methods, reason = "a client waits in real time")]
+async fn pause(span: Duration) {
+    tokio::time::sleep(span).await;
+}
