@@ -74,7 +74,7 @@ pub enum PolicyError {
     S3Region(String),
     /// An IAM ARN of nothing that IAM knows.
     #[error(
-        "IAM resource path must either be \"*\" or start with user/, federated-user/, role/, group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/."
+        "IAM resource path must either be \"*\", root, or start with user/, federated-user/, role/, group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/."
     )]
     IamPath,
     /// A trust policy that is not JSON.

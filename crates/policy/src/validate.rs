@@ -217,7 +217,9 @@ fn resource_form(resource: &str) -> Result<(), PolicyError> {
     let regional = !region.is_empty() && region != "*";
     match service {
         "iam" if regional => Err(PolicyError::IamRegion(resource.to_owned())),
-        "iam" if id != "*" && !IAM_PATHS.iter().any(|path| id.starts_with(path)) => Err(PolicyError::IamPath),
+        "iam" if id != "*" && id != "root" && !IAM_PATHS.iter().any(|path| id.starts_with(path)) => {
+            Err(PolicyError::IamPath)
+        }
         "s3" if regional && !["accesspoint/", "job/", "storage-lens"].iter().any(|p| id.starts_with(p)) => {
             Err(PolicyError::S3Region(resource.to_owned()))
         }

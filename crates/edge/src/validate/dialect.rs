@@ -12,6 +12,8 @@ pub enum Dialect {
     Coral(&'static str),
     /// EventBridge: the same, with a text's length before its pattern.
     Events,
+    /// The same without the values, and in another order: as IAM says it.
+    Iam,
     /// SQS: only that a required parameter is missing; everything else is the operation's to check, in its own words.
     Sqs,
     /// SNS: likewise, in its words.
@@ -33,7 +35,8 @@ pub fn dialect(api: &Api, operation: &Operation) -> Dialect {
         "sqs" => Dialect::Sqs,
         "sns" => Dialect::Sns,
         "apigateway" | "apigatewayv2" => Dialect::ApiGateway,
-        "iam" | "sts" | "cloudformation" | "cloudwatch" => Dialect::Coral("ValidationError"),
+        "iam" => Dialect::Iam,
+        "sts" | "cloudformation" | "cloudwatch" => Dialect::Coral("ValidationError"),
         "ecr" => Dialect::Coral("InvalidParameterException"),
         "events" => Dialect::Events,
         _ => Dialect::Coral("ValidationException"),
@@ -61,9 +64,12 @@ impl Dialect {
             }
             return Some(ApiError::new(code, 400, problems.text()));
         }
+        if self == Dialect::Iam {
+            return Some(ApiError::new("ValidationError", 400, problems.text_without_values()));
+        }
         let absent = problems.0.iter().find(|problem| problem.value.is_none());
         match self {
-            Dialect::Coral(_) | Dialect::Events | Dialect::Logs(_) => None,
+            Dialect::Coral(_) | Dialect::Events | Dialect::Logs(_) | Dialect::Iam => None,
             Dialect::Sqs => absent.map(|problem| {
                 let text = format!("The request must contain the parameter {}.", problem.member);
                 ApiError::new("MissingRequiredParameterException", 400, text).with_query_code("MissingParameter")

@@ -122,7 +122,7 @@ fn meaning() {
             ),
             (
                 one(json!({"Resource": "arn:aws:iam:::example_bucket"})),
-                "IAM resource path must either be \"*\" or start with user/, federated-user/, role/, group/, \
+                "IAM resource path must either be \"*\", root, or start with user/, federated-user/, role/, group/, \
                  instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, \
                  report/, access-report/.",
             ),

@@ -11,7 +11,7 @@ use pilvi_store::{ReadTx, StoreError, WriteTx};
 
 use crate::cache::Cache;
 use crate::errors::IamError;
-use crate::state::{ENTITIES, Entity, Kind, LAST_USED, PROFILES, SessionKey};
+use crate::state::{ENTITIES, Entity, Kind, LAST_USED, PROFILES, SERVER_CERTIFICATES, SessionKey};
 
 /// The identities of all accounts.
 pub struct Identity {
@@ -76,6 +76,9 @@ impl Identity {
                 Some(kind) => tx.get(&ENTITIES, &(account, kind.key(), key.as_str()))?.map(|entity| entity.arn),
                 None if word == "instance-profile" => {
                     tx.get(&PROFILES, &(account, key.as_str()))?.map(|profile| profile.arn)
+                }
+                None if word == "server-certificate" => {
+                    tx.get(&SERVER_CERTIFICATES, &(account, key.as_str()))?.map(|certificate| certificate.arn)
                 }
                 None => None,
             })

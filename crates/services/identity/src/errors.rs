@@ -36,6 +36,27 @@ pub enum IamError {
     /// A password that the account's password policy refuses.
     #[error("{0}")]
     PasswordPolicy(String),
+    /// A certificate that is none.
+    #[error("{0}")]
+    MalformedCertificate(String),
+    /// A certificate that the user has.
+    #[error("The certificate {0} already exists.")]
+    DuplicateCertificate(String),
+    /// A certificate with the private key of another one.
+    #[error("The public key certificate and the private key do not match.")]
+    KeyPairMismatch,
+    /// A public key that is none.
+    #[error("The public key is malformed or otherwise invalid.")]
+    InvalidPublicKey,
+    /// A public key that the user has.
+    #[error("The SSH public key is already associated with the specified IAM user.")]
+    DuplicateSshKey,
+    /// A PEM was asked for or SSH's form, and it cannot be made of the key.
+    #[error("The public key cannot be encoded in this form.")]
+    UnrecognizedEncoding,
+    /// Codes that the MFA device would not have shown.
+    #[error("Authentication code for device is not valid.")]
+    InvalidAuthenticationCode,
     /// A credential report that was not asked for.
     #[error("No report is present. To generate a new report, use GenerateCredentialReport.")]
     ReportNotPresent,
@@ -107,6 +128,13 @@ impl From<IamError> for ApiError {
             IamError::Malformed(_) => ("MalformedPolicyDocument", 400),
             IamError::Unmodifiable(_) => ("UnmodifiableEntity", 400),
             IamError::PasswordPolicy(_) => ("PasswordPolicyViolation", 400),
+            IamError::MalformedCertificate(_) => ("MalformedCertificate", 400),
+            IamError::DuplicateCertificate(_) => ("DuplicateCertificate", 409),
+            IamError::KeyPairMismatch => ("KeyPairMismatch", 400),
+            IamError::InvalidPublicKey => ("InvalidPublicKey", 400),
+            IamError::DuplicateSshKey => ("DuplicateSSHPublicKey", 400),
+            IamError::UnrecognizedEncoding => ("UnrecognizedPublicKeyEncoding", 400),
+            IamError::InvalidAuthenticationCode => ("InvalidAuthenticationCode", 403),
             IamError::ReportNotPresent => ("ReportNotPresent", 410),
             IamError::InvalidParameter(_) => ("InvalidParameterValue", 400),
             IamError::AccessDenied(_) => ("AccessDenied", 403),

@@ -8,13 +8,15 @@ use rand::RngCore;
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-fn random<const N: usize>() -> [u8; N] {
+/// Random bytes.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rand::rng().fill_bytes(&mut bytes);
     bytes
 }
 
-fn base32(bytes: &[u8]) -> String {
+/// Base32 without padding (RFC 4648).
+pub(crate) fn base32(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 8 / 5 + 1);
     let (mut buffer, mut bits) = (0u32, 0u32);
     for byte in bytes {
@@ -75,6 +77,11 @@ pub(crate) fn account_of_key(key: &str) -> Option<String> {
 /// A secret access key: 40 characters.
 pub(crate) fn secret() -> String {
     base64::engine::general_purpose::STANDARD.encode(random::<30>())
+}
+
+/// The password of a service-specific credential: 43 characters and an equals sign.
+pub(crate) fn password() -> String {
+    base64::engine::general_purpose::STANDARD.encode(random::<32>())
 }
 
 /// A session token; its start is what tokens of AWS start with.

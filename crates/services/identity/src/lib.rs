@@ -6,6 +6,7 @@
 mod cache;
 mod core;
 mod decide;
+mod der;
 mod documents;
 mod errors;
 mod iam;
@@ -28,8 +29,9 @@ pub use errors::IamError;
 
 use crate::core::iam_arn;
 use iam::{
-    absent, access_keys, account, attached, boundaries, details, groups, inline, linked, oidc, passwords, policies,
-    profiles, rename, report, roles, saml, simulate, users,
+    access_keys, account, attached, boundaries, details, groups, inline, linked, mfa, oidc, passwords, policies,
+    profiles, rename, report, roles, saml, server_certificates, service_credentials, signing_certificates, simulate,
+    ssh_keys, users,
 };
 use sts::{assume_role, caller, decode, tokens};
 
@@ -218,12 +220,39 @@ fn iam(identity: Arc<Identity>) -> Arc<dyn Service> {
         .operation("TagInstanceProfile", profiles::tag_instance_profile, on(who, "iam:TagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
         .operation("UntagInstanceProfile", profiles::untag_instance_profile, on(who, "iam:UntagInstanceProfile", "instance-profile", |input| &input.instance_profile_name))
         .operation("ListInstanceProfileTags", profiles::list_instance_profile_tags, on(who, "iam:ListInstanceProfileTags", "instance-profile", |input| &input.instance_profile_name))
-        .operation("ListMFADevices", absent::mfa_devices, on_user(who, "iam:ListMFADevices", |input| input.user_name.as_deref()))
-        .operation("ListSSHPublicKeys", absent::ssh_keys, on_user(who, "iam:ListSSHPublicKeys", |input| input.user_name.as_deref()))
-        .operation("ListSigningCertificates", absent::certificates, on_user(who, "iam:ListSigningCertificates", |input| input.user_name.as_deref()))
-        .operation("ListServiceSpecificCredentials", absent::service_credentials, on_user(who, "iam:ListServiceSpecificCredentials", |input| input.user_name.as_deref()))
-        .operation("ListVirtualMFADevices", absent::virtual_mfa_devices, Access::any("iam:ListVirtualMFADevices"))
-        .operation("ListServerCertificates", absent::server_certificates, Access::any("iam:ListServerCertificates"))
+        .operation("UploadSSHPublicKey", ssh_keys::upload, on(who, "iam:UploadSSHPublicKey", "user", |input| &input.user_name))
+        .operation("GetSSHPublicKey", ssh_keys::get, on(who, "iam:GetSSHPublicKey", "user", |input| &input.user_name))
+        .operation("UpdateSSHPublicKey", ssh_keys::update, on(who, "iam:UpdateSSHPublicKey", "user", |input| &input.user_name))
+        .operation("DeleteSSHPublicKey", ssh_keys::delete, on(who, "iam:DeleteSSHPublicKey", "user", |input| &input.user_name))
+        .operation("ListSSHPublicKeys", ssh_keys::list, on_user(who, "iam:ListSSHPublicKeys", |input| input.user_name.as_deref()))
+        .operation("UploadSigningCertificate", signing_certificates::upload, on_user(who, "iam:UploadSigningCertificate", |input| input.user_name.as_deref()))
+        .operation("UpdateSigningCertificate", signing_certificates::update, on_user(who, "iam:UpdateSigningCertificate", |input| input.user_name.as_deref()))
+        .operation("DeleteSigningCertificate", signing_certificates::delete, on_user(who, "iam:DeleteSigningCertificate", |input| input.user_name.as_deref()))
+        .operation("ListSigningCertificates", signing_certificates::list, on_user(who, "iam:ListSigningCertificates", |input| input.user_name.as_deref()))
+        .operation("CreateServiceSpecificCredential", service_credentials::create, on(who, "iam:CreateServiceSpecificCredential", "user", |input| &input.user_name))
+        .operation("ListServiceSpecificCredentials", service_credentials::list, on_user(who, "iam:ListServiceSpecificCredentials", |input| input.user_name.as_deref()))
+        .operation("UpdateServiceSpecificCredential", service_credentials::update, on_user(who, "iam:UpdateServiceSpecificCredential", |input| input.user_name.as_deref()))
+        .operation("ResetServiceSpecificCredential", service_credentials::reset, on_user(who, "iam:ResetServiceSpecificCredential", |input| input.user_name.as_deref()))
+        .operation("DeleteServiceSpecificCredential", service_credentials::delete, on_user(who, "iam:DeleteServiceSpecificCredential", |input| input.user_name.as_deref()))
+        .operation("UploadServerCertificate", server_certificates::upload, on_new("iam:UploadServerCertificate", "server-certificate", |input| (input.path.as_ref(), &input.name)))
+        .operation("GetServerCertificate", server_certificates::get, on(who, "iam:GetServerCertificate", "server-certificate", |input| &input.name))
+        .operation("UpdateServerCertificate", server_certificates::update, on(who, "iam:UpdateServerCertificate", "server-certificate", |input| &input.name))
+        .operation("DeleteServerCertificate", server_certificates::delete, on(who, "iam:DeleteServerCertificate", "server-certificate", |input| &input.name))
+        .operation("TagServerCertificate", server_certificates::tag, on(who, "iam:TagServerCertificate", "server-certificate", |input| &input.name))
+        .operation("UntagServerCertificate", server_certificates::untag, on(who, "iam:UntagServerCertificate", "server-certificate", |input| &input.name))
+        .operation("ListServerCertificateTags", server_certificates::list_tags, on(who, "iam:ListServerCertificateTags", "server-certificate", |input| &input.name))
+        .operation("ListServerCertificates", server_certificates::list, Access::any("iam:ListServerCertificates"))
+        .operation("CreateVirtualMFADevice", mfa::create, on_new("iam:CreateVirtualMFADevice", "mfa", |input| (input.path.as_ref(), &input.name)))
+        .operation("DeleteVirtualMFADevice", mfa::delete, on_arn("iam:DeleteVirtualMFADevice", |input| &input.serial))
+        .operation("TagMFADevice", mfa::tag, on_arn("iam:TagMFADevice", |input| &input.serial))
+        .operation("UntagMFADevice", mfa::untag, on_arn("iam:UntagMFADevice", |input| &input.serial))
+        .operation("ListMFADeviceTags", mfa::list_tags, on_arn("iam:ListMFADeviceTags", |input| &input.serial))
+        .operation("EnableMFADevice", mfa::enable, on(who, "iam:EnableMFADevice", "user", |input| &input.user_name))
+        .operation("ResyncMFADevice", mfa::resync, on(who, "iam:ResyncMFADevice", "user", |input| &input.user_name))
+        .operation("DeactivateMFADevice", mfa::deactivate, on_user(who, "iam:DeactivateMFADevice", |input| input.user_name.as_deref()))
+        .operation("GetMFADevice", mfa::get, on_user(who, "iam:GetMFADevice", |input| input.user_name.as_deref()))
+        .operation("ListMFADevices", mfa::list, on_user(who, "iam:ListMFADevices", |input| input.user_name.as_deref()))
+        .operation("ListVirtualMFADevices", mfa::list_virtual, Access::any("iam:ListVirtualMFADevices"))
         .background(Identity::keep_house)
         .into_service()
 }

@@ -77,11 +77,75 @@ pub(crate) struct RoleFacts {
 
 /// What only users have.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct UserFacts {
     /// Names of groups, in lower case, sorted.
     pub(crate) groups: Vec<String>,
     pub(crate) keys: Vec<String>,
     pub(crate) login: Option<Login>,
+    pub(crate) ssh_keys: Vec<SshKey>,
+    pub(crate) certificates: Vec<SigningCertificate>,
+    pub(crate) service_credentials: Vec<ServiceCredential>,
+    /// Serial numbers of MFA devices, in the order in which they were enabled.
+    pub(crate) mfa: Vec<String>,
+}
+
+/// A public key that a user may use with CodeCommit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SshKey {
+    pub(crate) id: String,
+    /// As it was uploaded: of SSH's form or PEM.
+    pub(crate) body: String,
+    pub(crate) fingerprint: String,
+    pub(crate) active: bool,
+    pub(crate) uploaded: i64,
+}
+
+/// An X.509 certificate of a user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SigningCertificate {
+    pub(crate) id: String,
+    pub(crate) body: String,
+    pub(crate) active: bool,
+    pub(crate) uploaded: i64,
+}
+
+/// A user name and password for one service. The password is shown once and not kept: no service here asks for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ServiceCredential {
+    pub(crate) id: String,
+    pub(crate) service: String,
+    /// `user-at-account`, as it was when this was made.
+    pub(crate) name: String,
+    pub(crate) active: bool,
+    pub(crate) created: i64,
+    pub(crate) expires: Option<i64>,
+}
+
+/// A virtual MFA device.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct MfaDevice {
+    pub(crate) serial: String,
+    /// The shared secret.
+    pub(crate) seed: Vec<u8>,
+    pub(crate) tags: Tags,
+    /// The user's name in lower case, and since when.
+    pub(crate) enabled: Option<(String, i64)>,
+}
+
+/// A certificate for servers, with its private key.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ServerCertificate {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(crate) uploaded: i64,
+    pub(crate) expires: i64,
+    pub(crate) body: String,
+    pub(crate) chain: Option<String>,
+    pub(crate) private_key: String,
+    pub(crate) tags: Tags,
 }
 
 /// A user's password; only its salted hash is kept.
@@ -220,6 +284,10 @@ pub(crate) const SESSIONS: Table<String, SessionKey> = Table::new("identity.sess
 pub(crate) const LAST_USED: Table<String, (i64, String, String)> = Table::new("identity.last_used");
 /// account → what it has once.
 pub(crate) const ACCOUNTS: Table<String, Account> = Table::new("identity.account");
+/// (account, serial number) → virtual MFA device.
+pub(crate) const MFA: Table<(String, String), MfaDevice> = Table::new("identity.mfa");
+/// (account, name) → server certificate.
+pub(crate) const SERVER_CERTIFICATES: Table<(String, String), ServerCertificate> = Table::new("identity.server");
 /// (account, ARN) → identity provider.
 pub(crate) const PROVIDERS: Table<(String, String), Provider> = Table::new("identity.provider");
 

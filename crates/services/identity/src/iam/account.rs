@@ -9,7 +9,7 @@ use pilvi_store::Range;
 
 use crate::core::Identity;
 use crate::errors::IamError;
-use crate::state::{ACCOUNTS, ENTITIES, Kind, POLICIES, PROFILES, PROVIDERS};
+use crate::state::{ACCOUNTS, ENTITIES, Kind, MFA, POLICIES, PROFILES, PROVIDERS, SERVER_CERTIFICATES};
 
 /// An alias.
 #[derive(Shape)]
@@ -79,7 +79,7 @@ pub(crate) async fn get_account_summary(
 ) -> Result<GetAccountSummaryOutput, IamError> {
     let account = ctx.account.as_str();
     let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let (entities, policies, versions, profiles, providers) = identity.read(|tx| {
+    let (entities, policies, versions, profiles, providers, certificates, devices) = identity.read(|tx| {
         let mut counts = [0; 3];
         for (count, kind) in counts.iter_mut().zip([Kind::User, Kind::Group, Kind::Role]) {
             *count = whole(tx.keys(&ENTITIES, Range::prefix(&(account, kind.key()))).count());
@@ -91,7 +91,13 @@ pub(crate) async fn get_account_summary(
         }
         let profiles = whole(tx.keys(&PROFILES, Range::prefix(&(account,))).count());
         let providers = whole(tx.keys(&PROVIDERS, Range::prefix(&(account,))).count());
-        Ok((counts, policies, versions, profiles, providers))
+        let certificates = whole(tx.keys(&SERVER_CERTIFICATES, Range::prefix(&(account,))).count());
+        let mut devices = (0, 0);
+        for entry in tx.range(&MFA, Range::prefix(&(account,))) {
+            devices.0 += 1;
+            devices.1 += i64::from(entry?.1.enabled.is_some());
+        }
+        Ok((counts, policies, versions, profiles, providers, certificates, devices))
     })?;
     let [users, groups, roles] = entities;
     let entries = [
@@ -111,8 +117,8 @@ pub(crate) async fn get_account_summary(
         ("GroupsQuota", 300),
         ("InstanceProfiles", profiles),
         ("InstanceProfilesQuota", 1000),
-        ("MFADevices", 0),
-        ("MFADevicesInUse", 0),
+        ("MFADevices", devices.0),
+        ("MFADevicesInUse", devices.1),
         ("Policies", policies),
         ("PoliciesQuota", 1500),
         ("PolicySizeQuota", 6144),
@@ -122,7 +128,7 @@ pub(crate) async fn get_account_summary(
         ("RolePolicySizeQuota", 10_240),
         ("Roles", roles),
         ("RolesQuota", 1000),
-        ("ServerCertificates", 0),
+        ("ServerCertificates", certificates),
         ("ServerCertificatesQuota", 20),
         ("SigningCertificatesPerUserQuota", 2),
         ("UserPolicySizeQuota", 2048),

@@ -10,29 +10,26 @@ use super::shapes::Role;
 use crate::core::{Identity, entity, iam_arn, save};
 use crate::errors::IamError;
 use crate::ids;
-use crate::state::{ENTITIES, Entity, Kind, RoleFacts, UserFacts};
+use crate::state::{ATTACHED, ENTITIES, Entity, Kind, RoleFacts, USES, UserFacts};
 
-/// The names that do not follow from the service's ("Service-linked roles" of each service's guide).
-const NAMES: &[(&str, &str)] = &[
-    ("apidestinations.events.amazonaws.com", "AmazonEventBridgeApiDestinations"),
-    ("autoscaling.amazonaws.com", "AutoScaling"),
-    ("dynamodb.application-autoscaling.amazonaws.com", "ApplicationAutoScaling_DynamoDBTable"),
-    ("ecs.amazonaws.com", "ECS"),
-    ("ecs.application-autoscaling.amazonaws.com", "ApplicationAutoScaling_ECSService"),
-    ("eks.amazonaws.com", "AmazonEKS"),
-    ("elasticache.amazonaws.com", "ElastiCache"),
-    ("elasticloadbalancing.amazonaws.com", "ElasticLoadBalancing"),
-    ("es.amazonaws.com", "AmazonElasticsearchService"),
-    ("events.amazonaws.com", "CloudWatchEvents"),
-    ("lambda.application-autoscaling.amazonaws.com", "ApplicationAutoScaling_LambdaConcurrency"),
-    ("ops.apigateway.amazonaws.com", "APIGateway"),
-    ("organizations.amazonaws.com", "Organizations"),
-    ("rds.amazonaws.com", "RDS"),
-    ("replication.dynamodb.amazonaws.com", "DynamoDBReplication"),
-    ("replicator.lambda.amazonaws.com", "LambdaReplicator"),
-    ("spot.amazonaws.com", "EC2Spot"),
-    ("support.amazonaws.com", "Support"),
-];
+/// A line for each service that is known to have such a role; see the file's head.
+const ROLES: &str = include_str!("../../data/service-linked-roles.txt");
+
+/// What is known of a service's role.
+struct Known {
+    name: &'static str,
+    policy: &'static str,
+    takes_suffix: bool,
+}
+
+fn known(service: &str) -> Option<Known> {
+    let service = service.strip_suffix(".cn").unwrap_or(service).strip_suffix(".amazonaws.com")?;
+    ROLES.lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let (first, name, policy) = (words.next()?, words.next()?, words.next()?);
+        (first == service).then(|| Known { name, policy, takes_suffix: words.next() == Some("+") })
+    })
+}
 
 /// What CreateServiceLinkedRole takes.
 #[derive(Shape)]
@@ -49,13 +46,15 @@ pub(crate) struct CreateOutput {
     role: Option<Role>,
 }
 
-fn name_of(service: &str, suffix: Option<&str>) -> String {
-    let known = NAMES.iter().find(|(known, _)| *known == service).map(|(_, name)| (*name).to_owned());
-    let name = known.unwrap_or_else(|| {
-        let label = service.split('.').next().unwrap_or(service);
-        let mut letters = label.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-    });
+/// The role's name; that of a service without a line follows from the service's.
+fn name_of(service: &str, known: Option<&Known>, suffix: Option<&str>) -> String {
+    let name = known.map_or_else(
+        || {
+            let mut letters = service.split('.').next().unwrap_or(service).chars();
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+        },
+        |known| known.name.to_owned(),
+    );
     match suffix {
         Some(suffix) => format!("AWSServiceRoleFor{name}_{suffix}"),
         None => format!("AWSServiceRoleFor{name}"),
@@ -68,7 +67,11 @@ pub(crate) async fn create(identity: Arc<Identity>, ctx: Ctx, input: CreateInput
         let text = format!("Invalid service name: {}", input.service);
         return Err(IamError::InvalidInput(text));
     }
-    let name = name_of(&input.service, input.custom_suffix.as_deref());
+    let known = known(&input.service);
+    if input.custom_suffix.is_some() && known.as_ref().is_some_and(|known| !known.takes_suffix) {
+        return Err(IamError::InvalidInput(format!("Custom suffix is not allowed for {}", input.service)));
+    }
+    let name = name_of(&input.service, known.as_ref(), input.custom_suffix.as_deref());
     let path = format!("/aws-service-role/{}/", input.service);
     let trust = format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":["{}"]}},"Action":["sts:AssumeRole"]}}]}}"#,
@@ -83,7 +86,13 @@ pub(crate) async fn create(identity: Arc<Identity>, ctx: Ctx, input: CreateInput
         created: identity.now(),
         tags: Vec::new(),
         inline: Vec::new(),
-        attached: Vec::new(),
+        attached: known
+            .map(|known| {
+                let partition = region::partition(&ctx.region);
+                format!("arn:{partition}:iam::aws:policy/aws-service-role/{}", known.policy)
+            })
+            .into_iter()
+            .collect(),
         boundary: None,
         role: RoleFacts {
             trust,
@@ -102,6 +111,10 @@ pub(crate) async fn create(identity: Arc<Identity>, ctx: Ctx, input: CreateInput
                     "Service role name {} has been taken in this account, please try a different suffix.",
                     stored.name
                 )));
+            }
+            for arn in &stored.attached {
+                let key = (account.as_str(), arn.as_str(), ATTACHED, Kind::Role.key(), stored.name.as_str());
+                tx.put(&USES, &key, &())?;
             }
             save(tx, &account, &stored)
         })
@@ -128,6 +141,10 @@ pub(crate) async fn delete(identity: Arc<Identity>, ctx: Ctx, input: DeleteInput
             let role = entity(tx, &account, Kind::Role, &input.role_name)?;
             if role.role.linked_to.is_none() {
                 return Err(IamError::no_entity(Kind::Role, &input.role_name));
+            }
+            for arn in &role.attached {
+                let key = (account.as_str(), arn.as_str(), ATTACHED, Kind::Role.key(), role.name.as_str());
+                tx.delete(&USES, &key)?;
             }
             tx.delete(&ENTITIES, &(account.as_str(), Kind::Role.key(), role.name.to_lowercase().as_str()))?;
             Ok(role)

@@ -8,7 +8,7 @@ use pilvi_store::WriteTx;
 
 use crate::core::{Identity, entities, entity, iam_arn, save};
 use crate::errors::IamError;
-use crate::state::{ATTACHED, BOUNDARY, ENTITIES, Entity, KEYS, Kind, USES};
+use crate::state::{ATTACHED, BOUNDARY, ENTITIES, Entity, KEYS, Kind, MFA, USES};
 
 /// What UpdateUser takes.
 #[derive(Shape)]
@@ -27,6 +27,13 @@ pub(crate) async fn update_user(identity: Arc<Identity>, ctx: Ctx, input: Update
                 if let Some(mut key) = tx.get(&KEYS, id)? {
                     key.user = new.name.to_lowercase();
                     tx.put(&KEYS, id, &key)?;
+                }
+            }
+            for serial in &old.user.mfa {
+                let key = (ctx.account.as_str(), serial.as_str());
+                if let Some(mut device) = tx.get(&MFA, &key)? {
+                    device.enabled = device.enabled.map(|(_, since)| (new.name.to_lowercase(), since));
+                    tx.put(&MFA, &key, &device)?;
                 }
             }
             Ok(())

@@ -90,8 +90,15 @@ fn line(identity: &Identity, user: &Entity) -> Result<String, IamError> {
         };
         keys.push(format!("{},{},{used}", key.active, time(key.created)));
     }
-    let (name, arn, created, keys) = (&user.name, &user.arn, time(user.created), keys.join(","));
-    Ok(format!("{name},{arn},{created},{password},false,{keys},false,N/A,false,N/A"))
+    let mut certificates = Vec::new();
+    for index in 0..2 {
+        certificates.push(match user.user.certificates.get(index) {
+            Some(certificate) => format!("{},{}", certificate.active, time(certificate.uploaded)),
+            None => "false,N/A".to_owned(),
+        });
+    }
+    let (name, arn, created, mfa) = (&user.name, &user.arn, time(user.created), !user.user.mfa.is_empty());
+    Ok(format!("{name},{arn},{created},{password},{mfa},{},{}", keys.join(","), certificates.join(",")))
 }
 
 fn time(seconds: i64) -> String {

@@ -132,6 +132,12 @@ pub(crate) async fn delete_user(identity: Arc<Identity>, ctx: Ctx, input: UserNa
                 Some("Cannot delete entity, must remove users from group first.")
             } else if user.user.login.is_some() {
                 Some("Cannot delete entity, must delete login profile first.")
+            } else if !user.user.mfa.is_empty() {
+                Some("Cannot delete entity, must delete MFA device first.")
+            } else if !user.user.certificates.is_empty() {
+                Some("Cannot delete entity, must delete signing certificates first.")
+            } else if !user.user.ssh_keys.is_empty() || !user.user.service_credentials.is_empty() {
+                Some("Cannot delete entity, must remove referenced objects first.")
             } else {
                 None
             };
