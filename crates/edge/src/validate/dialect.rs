@@ -3,7 +3,7 @@
 use pilvi_bus::ApiError;
 use pilvi_model::api::{Api, Operation};
 
-use super::{Problem, Problems};
+use super::{Problem, Problems, iam};
 
 /// A service's way of refusing input that its model does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Dialect {
             return Some(ApiError::new(code, 400, problems.text()));
         }
         if self == Dialect::Iam {
-            return Some(ApiError::new("ValidationError", 400, problems.text_without_values()));
+            return Some(ApiError::new("ValidationError", 400, iam::text(problems)));
         }
         let absent = problems.0.iter().find(|problem| problem.value.is_none());
         match self {
