@@ -77,6 +77,12 @@ pub struct Session {
     pub issued: i64,
     /// A role that does not exist: its functions act as root, with a warning (`--iam enforce`).
     pub unknown_role: bool,
+    /// The source identity that the session was given (`aws:SourceIdentity`).
+    pub source_identity: Option<String>,
+    /// When a one-time password was checked for the session, in seconds since 1970 (`aws:MultiFactorAuthAge`).
+    pub mfa: Option<i64>,
+    /// The identity provider that vouched for the session (`aws:FederatedProvider`).
+    pub provider: Option<String>,
 }
 
 impl Principal {

@@ -130,7 +130,7 @@ struct Wired {
 /// Makes the services and tells the bus of them.
 async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     let bus = &platform.bus;
-    let mut services = pilvi_identity::services(platform);
+    let (mut services, identity) = pilvi_identity::services(platform);
     services.push(pilvi_queues::service(platform)?);
     services.extend(pilvi_tables::services(platform));
     let deliveries = Deliveries::new(platform)?;

@@ -11,6 +11,7 @@ use pilvi_store::{ReadTx, StoreError, WriteTx};
 
 use crate::cache::Cache;
 use crate::errors::IamError;
+use crate::seen::Seen;
 use crate::state::{ENTITIES, Entity, Kind, LAST_USED, PROFILES, SERVER_CERTIFICATES, SessionKey};
 
 /// The identities of all accounts.
@@ -23,6 +24,8 @@ pub struct Identity {
     pub(crate) own_sessions: RwLock<HashMap<String, Arc<SessionKey>>>,
     /// Last uses of access keys that are not stored yet.
     last_used: Mutex<HashMap<String, (i64, String, String)>>,
+    /// What roles were seen asking for.
+    pub(crate) seen: Seen,
 }
 
 impl Identity {
@@ -34,6 +37,7 @@ impl Identity {
             cache: RwLock::default(),
             own_sessions: RwLock::default(),
             last_used: Mutex::default(),
+            seen: Seen::default(),
         })
     }
 
@@ -115,6 +119,7 @@ impl Identity {
     }
 
     async fn tidy(&self) -> Result<(), IamError> {
+        self.store_seen().await?;
         let now = self.now();
         self.own_sessions.write().retain(|_, session| session.expires > now);
         let expired: Vec<String> = self.read(|tx| {

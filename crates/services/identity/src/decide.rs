@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pilvi_bus::{AccessRequest, ApiError, Authorizer, IamMode, Principal, RequestContext, region};
-use pilvi_policy::{Context, Decision, Policies, Policy, Principal as Asking, Request, denial_text, evaluate};
+use pilvi_policy::{
+    Context, Decision, Policies, Policy, Principal as Asking, PrincipalKind, Request, denial_text, evaluate,
+};
 use pilvi_store::ReadTx;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::cache::Attached;
+use crate::context::role_arn;
 use crate::core::Identity;
 use crate::errors::IamError;
+use crate::explain::Explanation;
 use crate::managed;
 use crate::state::{ENTITIES, Entity, Kind};
 
@@ -26,7 +30,55 @@ impl Authorizer for Identity {
     }
 }
 
+/// Everything that one decision rests on.
+struct Question<'a> {
+    asking: Asking,
+    context: Context,
+    owner: &'a str,
+    attached: Arc<Attached>,
+    session: Option<Vec<Arc<Policy>>>,
+    resource: Option<Arc<Policy>>,
+    resource_must_allow: bool,
+}
+
+impl Question<'_> {
+    fn ask<T>(&self, request: &AccessRequest, then: impl FnOnce(&Request<'_>, &Decision<'_>) -> T) -> T {
+        let identity: Vec<&Policy> = self.attached.policies.iter().map(|policy| &**policy).collect();
+        let session: Option<Vec<&Policy>> =
+            self.session.as_ref().map(|policies| policies.iter().map(|policy| &**policy).collect());
+        let resources = [&*request.resource];
+        let asked = Request {
+            principal: &self.asking,
+            action: &request.action,
+            resources: &resources,
+            resource_account: self.owner,
+            context: &self.context,
+        };
+        let policies = Policies {
+            identity: &identity,
+            resource: self.resource.as_deref(),
+            boundary: self.attached.boundary.as_deref(),
+            session: session.as_deref(),
+            resource_must_allow: self.resource_must_allow,
+        };
+        then(&asked, &evaluate(&asked, &policies))
+    }
+}
+
 impl Identity {
+    fn question<'a>(&self, ctx: &'a RequestContext, request: &'a AccessRequest) -> Result<Question<'a>, ApiError> {
+        let attached = self.attached_to(&ctx.principal)?;
+        Ok(Question {
+            asking: asking(&ctx.principal, &ctx.region),
+            context: self.context(ctx, request, &attached),
+            owner: owner(ctx, request),
+            attached,
+            session: self.session_policies(&ctx.principal),
+            resource: None,
+            resource_must_allow: false,
+        })
+    }
+
     fn decide(
         &self,
         ctx: &RequestContext,
@@ -37,14 +89,13 @@ impl Identity {
             let service = request.action.split(':').next().unwrap_or_default();
             self.note_use(key, service, &ctx.region);
         }
+        self.seen.note(ctx, request);
         if self.mode() == IamMode::Off {
             return Ok(());
         }
-        let owner = owner(ctx, request);
-        if resource_policy.is_none() && ctx.principal.is_root_of(owner) {
+        if resource_policy.is_none() && ctx.principal.is_root_of(owner(ctx, request)) {
             return Ok(());
         }
-        let attached = self.attached_to(&ctx.principal)?;
         if let Principal::Role(role) = &ctx.principal
             && role.session.unknown_role
             && self.mode() == IamMode::Enforce
@@ -52,37 +103,29 @@ impl Identity {
             // Said when the role was taken on; from there on it is root.
             return Ok(());
         }
-        let asking = asking(&ctx.principal, &ctx.region);
-        let context = self.context(ctx, request, &attached);
-        let resource_policy = resource_policy.and_then(|text| self.compiled(&request.resource, text));
-        let session_policies = self.session_policies(&ctx.principal);
-        let identity: Vec<&Policy> = attached.policies.iter().map(|policy| &**policy).collect();
-        let session: Option<Vec<&Policy>> =
-            session_policies.as_ref().map(|policies| policies.iter().map(|policy| &**policy).collect());
-        let resources = [&*request.resource];
-        let asked = Request {
-            principal: &asking,
-            action: &request.action,
-            resources: &resources,
-            resource_account: owner,
-            context: &context,
-        };
-        let policies = Policies {
-            identity: &identity,
-            resource: resource_policy.as_deref(),
-            boundary: attached.boundary.as_deref(),
-            session: session.as_deref(),
-            resource_must_allow: false,
-        };
-        let decision = evaluate(&asked, &policies);
-        if let Decision::ExplicitDeny { by, .. } = &decision {
-            let statement = by.statement().and_then(|statement| statement.sid()).unwrap_or("without a Sid");
-            tracing::info!(policy = by.policy.name(), statement, action = &*request.action, "denied by this statement");
-        }
-        match denial_text(&asked, &decision) {
+        let mut question = self.question(ctx, request)?;
+        question.resource = resource_policy.and_then(|text| self.compiled(&request.resource, text));
+        question.ask(request, |asked, decision| match denial_text(asked, decision) {
             None => Ok(()),
-            Some(text) => Err(ApiError::new("AccessDenied", 403, text)),
-        }
+            Some(text) => {
+                let Explanation { decided_by, statement, .. } = Explanation::of(asked, decision);
+                let (who, action, resource) = (ctx.principal.arn(&ctx.region), &*request.action, &*request.resource);
+                info!(who, action, resource, decided_by, statement, "denied");
+                Err(ApiError::new("AccessDenied", 403, text))
+            }
+        })
+    }
+
+    /// What would be decided and why, with these condition keys besides the known ones.
+    pub(crate) fn explanation(
+        &self,
+        ctx: &RequestContext,
+        request: &AccessRequest,
+        resource_policy: Option<&str>,
+    ) -> Result<Explanation, ApiError> {
+        let mut question = self.question(ctx, request)?;
+        question.resource = resource_policy.and_then(|text| self.compiled(&request.resource, text));
+        Ok(question.ask(request, |asked, decision| Explanation::of(asked, decision)))
     }
 
     /// The trust policy's decision: may this caller take on the role? The policy itself has to allow it, unless the caller's
@@ -91,31 +134,10 @@ impl Identity {
         if self.mode() == IamMode::Off {
             return Ok(());
         }
-        let attached = self.attached_to(&ctx.principal)?;
-        let asking = asking(&ctx.principal, &ctx.region);
-        let context = self.context(ctx, request, &attached);
-        let trust = self.compiled(&role.arn, &role.role.trust);
-        let identity: Vec<&Policy> = attached.policies.iter().map(|policy| &**policy).collect();
-        let session_policies = self.session_policies(&ctx.principal);
-        let session: Option<Vec<&Policy>> =
-            session_policies.as_ref().map(|policies| policies.iter().map(|policy| &**policy).collect());
-        let resources = [&*request.resource];
-        let asked = Request {
-            principal: &asking,
-            action: &request.action,
-            resources: &resources,
-            resource_account: owner(ctx, request),
-            context: &context,
-        };
-        let policies = Policies {
-            identity: &identity,
-            resource: trust.as_deref(),
-            boundary: attached.boundary.as_deref(),
-            session: session.as_deref(),
-            resource_must_allow: true,
-        };
-        let decision = evaluate(&asked, &policies);
-        if decision.is_allowed() {
+        let mut question = self.question(ctx, request)?;
+        question.resource = self.compiled(&role.arn, &role.role.trust);
+        question.resource_must_allow = true;
+        if question.ask(request, |_, decision| decision.is_allowed()) {
             return Ok(());
         }
         // STS does not say which kind of policy is missing.
@@ -126,6 +148,26 @@ impl Identity {
             request.resource
         );
         Err(ApiError::new("AccessDenied", 403, text))
+    }
+
+    /// The trust policy's decision about somebody whom this identity provider vouches for.
+    pub(crate) fn trusts_federated(
+        &self,
+        ctx: &RequestContext,
+        request: &AccessRequest,
+        role: &Entity,
+        provider: &str,
+    ) -> bool {
+        let question = Question {
+            asking: Asking { kind: PrincipalKind::Federated, arn: provider.into(), ..Asking::anonymous() },
+            context: self.context(ctx, request, &Attached::default()),
+            owner: owner(ctx, request),
+            attached: Arc::default(),
+            session: None,
+            resource: self.compiled(&role.arn, &role.role.trust),
+            resource_must_allow: true,
+        };
+        self.mode() == IamMode::Off || question.ask(request, |_, decision| decision.is_allowed())
     }
 
     /// Whether a role's trust policy lets this service take it on, for the resource `source` where it acts for one.
@@ -226,63 +268,6 @@ impl Identity {
         }
         Ok(())
     }
-
-    /// The global condition keys that are known of a request, and its own.
-    fn context(&self, ctx: &RequestContext, request: &AccessRequest, attached: &Attached) -> Context {
-        let mut context = Context::default();
-        let now = self.platform.clock.now();
-        context.set("aws:CurrentTime", now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-        context.set("aws:EpochTime", now.as_second().to_string());
-        context.set("aws:RequestedRegion", ctx.region.as_str());
-        context.set("aws:SecureTransport", ctx.endpoint.starts_with("https").to_string());
-        if let Some(address) = ctx.source_ip {
-            context.set("aws:SourceIp", address.to_string());
-        }
-        if let Some(agent) = &ctx.user_agent {
-            context.set("aws:UserAgent", agent.as_str());
-        }
-        let principal = &ctx.principal;
-        context.set("aws:PrincipalIsAWSService", matches!(principal, Principal::Service { .. }).to_string());
-        match principal {
-            Principal::Service { name, source_arn, source_account } => {
-                context.set("aws:SourceAccount", source_account.as_str());
-                context.set("aws:PrincipalServiceName", *name);
-                if let Some(arn) = source_arn {
-                    context.set("aws:SourceArn", arn.as_str());
-                }
-            }
-            Principal::Anonymous => {}
-            _ => {
-                context.set("aws:PrincipalAccount", principal.account());
-                context.set("aws:PrincipalArn", policy_arn(principal, &ctx.region));
-                context.set("aws:userid", principal.id());
-                context.set("aws:PrincipalType", principal_type(principal));
-            }
-        }
-        if let Principal::User { name, .. } = principal {
-            context.set("aws:username", name.as_str());
-        }
-        for (key, value) in &attached.tags {
-            context.set(&format!("aws:PrincipalTag/{key}"), value.as_str());
-        }
-        if let Principal::Role(role) = principal {
-            let issued = pilvi_model::Timestamp::from_second(role.session.issued).unwrap_or_default();
-            context.set("aws:TokenIssueTime", issued.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-            for (key, value) in &role.session.tags {
-                context.set(&format!("aws:PrincipalTag/{key}"), value.as_str());
-            }
-        }
-        if let Some(owner) = request.resource_account() {
-            context.set("aws:ResourceAccount", owner);
-        }
-        for (key, values) in &request.context {
-            match values.as_slice() {
-                [one] => context.set(key, one.as_str()),
-                many => context.set_many(key, many.iter().map(String::as_str)),
-            }
-        }
-        context
-    }
 }
 
 /// The policy of whom nothing limits.
@@ -295,29 +280,6 @@ fn owner<'a>(ctx: &'a RequestContext, request: &'a AccessRequest) -> &'a str {
         Some(account) => account,
         None if request.resource_account() == Some("aws") => ctx.principal.account(),
         None => &ctx.account,
-    }
-}
-
-/// The ARN that `aws:PrincipalArn` holds: a session's role, not the session.
-fn policy_arn(principal: &Principal, region: &str) -> String {
-    match principal {
-        Principal::Role(role) => role_arn(&role.account, &role.path, &role.role, region),
-        other => other.arn(region),
-    }
-}
-
-fn role_arn(account: &str, path: &str, name: &str, region: &str) -> String {
-    format!("arn:{}:iam::{account}:role{path}{name}", region::partition(region))
-}
-
-fn principal_type(principal: &Principal) -> &'static str {
-    match principal {
-        Principal::Root { .. } => "Account",
-        Principal::User { .. } => "User",
-        Principal::Role(_) => "AssumedRole",
-        Principal::FederatedUser { .. } => "FederatedUser",
-        Principal::Service { .. } => "Service",
-        Principal::Anonymous => "Anonymous",
     }
 }
 

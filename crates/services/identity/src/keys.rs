@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::core::{Identity, stamp};
 use crate::errors::IamError;
 use crate::ids;
-use crate::state::{ENTITIES, Entity, KEYS, Kind, SESSIONS, SessionKey, SessionWho};
+use crate::state::{ENTITIES, Entity, KEYS, Kind, SESSIONS, SessionKey, SessionMore, SessionWho};
 
 /// How long credentials of a service's role session hold.
 const SERVICE_SESSION: i64 = 12 * 3600;
@@ -96,6 +96,9 @@ pub(crate) fn session_principal(session: &SessionKey) -> Principal {
         issuer,
         issued: session.issued,
         unknown_role,
+        source_identity: session.more.source_identity.clone(),
+        mfa: session.more.mfa,
+        provider: session.more.provider.clone(),
     };
     match &session.who {
         SessionWho::Root { account } => Principal::Root { account: account.clone() },
@@ -169,6 +172,7 @@ impl Calls {
             tags: Vec::new(),
             transitive: Vec::new(),
             issued: identity.now(),
+            more: SessionMore::default(),
         };
         let principal = session_principal(&session);
         Ok(AssumedFor { credentials: identity.issue_soft(session, &parsed.account), principal })

@@ -4,16 +4,19 @@
 //! keys stand for; `iam` and `sts` have a file for each family of operations.
 
 mod cache;
+mod context;
 mod core;
 mod decide;
 mod der;
 mod documents;
 mod errors;
+pub mod explain;
 mod iam;
 mod ids;
 mod keys;
 mod managed;
 mod page;
+mod seen;
 mod state;
 mod sts;
 mod tags;
@@ -33,7 +36,7 @@ use iam::{
     profiles, rename, report, roles, saml, server_certificates, service_credentials, signing_certificates, simulate,
     ssh_keys, users,
 };
-use sts::{assume_role, caller, decode, tokens};
+use sts::{assume_role, caller, decode, tokens, web_identity};
 
 /// An action on the role, user, … of this name, by its whole ARN; where there is none, the default path stands in it.
 fn on<I: 'static>(
@@ -71,11 +74,11 @@ fn on_user<I: 'static>(identity: &Arc<Identity>, action: &'static str, name: fn(
 }
 
 /// The services of this crate, wired to the bus as authorizer and key store.
-pub fn services(platform: &Platform) -> Vec<Arc<dyn Service>> {
+pub fn services(platform: &Platform) -> (Vec<Arc<dyn Service>>, Arc<Identity>) {
     let identity = Identity::new(platform);
     platform.bus.wire_authorizer(identity.clone());
     platform.bus.wire_identity(Arc::new(keys::Calls(identity.clone())));
-    vec![iam(identity.clone()), sts(identity)]
+    (vec![iam(identity.clone()), sts(identity.clone())], identity)
 }
 
 fn sts(identity: Arc<Identity>) -> Arc<dyn Service> {
@@ -84,13 +87,22 @@ fn sts(identity: Arc<Identity>) -> Arc<dyn Service> {
         .operation("GetAccessKeyInfo", caller::get_access_key_info, Access::any("sts:GetAccessKeyInfo"))
         // The role's trust policy decides together with the caller's own: see the operation.
         .operation("AssumeRole", assume_role::assume_role, Access::public())
+        .operation("AssumeRoleWithWebIdentity", web_identity::assume_role_with_web_identity, Access::public())
         .operation(
             "DecodeAuthorizationMessage",
             decode::decode_authorization_message,
             Access::any("sts:DecodeAuthorizationMessage"),
         )
         .operation("GetSessionToken", tokens::get_session_token, Access::public())
-        .operation("GetFederationToken", tokens::get_federation_token, Access::any("sts:GetFederationToken"))
+        .operation(
+            "GetFederationToken",
+            tokens::get_federation_token,
+            Access::to(|input: &tokens::GetFederationTokenInput, ctx| {
+                let user = ctx.arn("sts", format!("federated-user/{}", input.name));
+                let user = pilvi_bus::Arn { region: String::new(), ..user };
+                vec![AccessRequest::new("sts:GetFederationToken", user.to_string())]
+            }),
+        )
         .into_service()
 }
 

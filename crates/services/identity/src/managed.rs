@@ -11,7 +11,7 @@ use crate::errors::IamError;
 use crate::ids;
 use crate::state::{ManagedPolicy, POLICIES, Version};
 
-/// One line per policy: name, path, default version, dates and the document of that version.
+/// One line per policy: name, path, default version, dates, description where it is known, and the document of that version.
 const AWS_POLICIES: &str = include_str!("../data/aws-managed-policies.jsonl");
 
 #[derive(Deserialize)]
@@ -21,6 +21,8 @@ struct Line<'a> {
     version: &'a str,
     created: &'a str,
     updated: &'a str,
+    /// Not known of all of them.
+    description: Option<&'a str>,
     #[serde(borrow)]
     document: &'a RawValue,
 }
@@ -48,7 +50,7 @@ impl Line<'_> {
             path: self.path.to_owned(),
             id: ids::derived("ANPA", self.name),
             arn: format!("arn:{partition}:iam::aws:policy{}{}", self.path, self.name),
-            description: None,
+            description: self.description.map(str::to_owned),
             created: seconds(self.created),
             updated: seconds(self.updated),
             tags: Vec::new(),

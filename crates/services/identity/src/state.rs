@@ -219,6 +219,19 @@ pub(crate) struct SessionKey {
     /// Keys of the tags that roles assumed from this session inherit.
     pub(crate) transitive: Vec<String>,
     pub(crate) issued: i64,
+    #[serde(default)]
+    pub(crate) more: SessionMore,
+}
+
+/// What some sessions have besides.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SessionMore {
+    pub(crate) source_identity: Option<String>,
+    /// When a one-time password was checked.
+    pub(crate) mfa: Option<i64>,
+    /// The identity provider that vouched for whoever asked.
+    pub(crate) provider: Option<String>,
 }
 
 /// Whom temporary credentials stand for.
@@ -228,6 +241,20 @@ pub(crate) enum SessionWho {
     User { account: String, name: String, path: String, id: String },
     Role { account: String, name: String, path: String, id: String, session: String, unknown: bool },
     Federated { account: String, name: String, issuer: String },
+}
+
+impl SessionWho {
+    /// A session of a role that exists.
+    pub(crate) fn of_role(role: &Entity, session: &str) -> SessionWho {
+        SessionWho::Role {
+            account: role.arn.split(':').nth(4).unwrap_or_default().to_owned(),
+            name: role.name.clone(),
+            path: role.path.clone(),
+            id: role.id.clone(),
+            session: session.to_owned(),
+            unknown: false,
+        }
+    }
 }
 
 /// What an account has once.
@@ -280,6 +307,10 @@ pub(crate) const PROFILES: Table<(String, String), Profile> = Table::new("identi
 pub(crate) const KEYS: Table<String, AccessKey> = Table::new("identity.key");
 /// access key id → temporary credentials.
 pub(crate) const SESSIONS: Table<String, SessionKey> = Table::new("identity.session");
+/// An OIDC provider's issuer → its public keys, as a JWK set; given by whoever runs the cloud.
+pub(crate) const ISSUER_KEYS: Table<String, String> = Table::new("identity.issuer_keys");
+/// (role ARN, action, resource) that a session of the role was seen asking for.
+pub(crate) const SEEN: Table<(String, String, String), ()> = Table::new("identity.seen");
 /// access key id → (seconds, service, region) of the last use.
 pub(crate) const LAST_USED: Table<String, (i64, String, String)> = Table::new("identity.last_used");
 /// account → what it has once.

@@ -1,6 +1,7 @@
 //! The services as the bus calls them.
 
 mod families;
+mod federation;
 mod sessions;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,6 +18,10 @@ const ACCOUNT: &str = "000000000000";
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 fn platform(iam: IamMode) -> Platform {
+    with_identity(iam).0
+}
+
+fn with_identity(iam: IamMode) -> (Platform, Arc<crate::Identity>) {
     let platform = Platform {
         store: Store::memory(),
         blobs: Blobs::temporary().unwrap(),
@@ -31,8 +36,9 @@ fn platform(iam: IamMode) -> Platform {
         }),
         shutdown: tokio_util::sync::CancellationToken::new(),
     };
-    platform.bus.wire_services(crate::services(&platform));
-    platform
+    let (services, identity) = crate::services(&platform);
+    platform.bus.wire_services(services);
+    (platform, identity)
 }
 
 fn root() -> Ctx {

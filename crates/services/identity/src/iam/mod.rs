@@ -23,5 +23,5 @@ pub(crate) mod shapes;
 pub(crate) mod signing_certificates;
 pub(crate) mod simulate;
 pub(crate) mod ssh_keys;
-mod totp;
+pub(crate) mod totp;
 pub(crate) mod users;

@@ -74,7 +74,7 @@ pub(crate) async fn create_policy(
 ) -> Result<PolicyOutput, IamError> {
     check_identity(&input.policy_document)?;
     check_size(&input.policy_document)?;
-    let new_tags = tags::sorted(tags_in(input.tags));
+    let new_tags = tags_in(input.tags);
     tags::check(&new_tags, false)?;
     let path = input.path.unwrap_or_else(|| "/".to_owned());
     let now = identity.now();
@@ -390,7 +390,10 @@ pub(crate) async fn list_policy_tags(
     input: ListOfPolicyInput,
 ) -> Result<TagList, IamError> {
     let policy = identity.read(|tx| found(tx, &input.policy_arn))?;
-    let all = policy.tags.into_iter().map(|(key, value)| (key.clone(), (key, value)));
+    // Short keys first, as AWS lists those of policies.
+    let by_length = |key: &str| format!("{:03}{key}", key.chars().count());
+    let mut all: Vec<_> = policy.tags.into_iter().map(|tag| (by_length(&tag.0), tag)).collect();
+    all.sort();
     let shown = page(all, input.marker.as_deref(), input.max_items)?;
     Ok(TagList { tags: tags_out(&shown.items), is_truncated: Some(shown.is_truncated()), marker: shown.marker })
 }
@@ -480,7 +483,10 @@ pub(crate) async fn list_entities_for_policy(
         _ => (true, true),
     };
     let entities = identity.read(|tx| {
-        found(tx, &input.policy_arn)?;
+        if managed::find(tx, &input.policy_arn)?.is_none() {
+            let text = format!("Policy {} does not exist or is not attachable.", input.policy_arn);
+            return Err(IamError::NoSuchEntity(text));
+        }
         let mut entities = Vec::new();
         for key in tx.keys(&USES, Range::prefix(&(ctx.account.as_str(), input.policy_arn.as_str()))) {
             let (_, _, how, kind, name) = key?;

@@ -194,7 +194,7 @@ pub(crate) async fn update_role_description(
         Ok(())
     })
     .await?;
-    Ok(RoleOutput { role: Role::full(&role) })
+    Ok(RoleOutput { role: Role { description: role.role.description.clone(), ..Role::brief(&role) } })
 }
 
 /// What UpdateAssumeRolePolicy takes.

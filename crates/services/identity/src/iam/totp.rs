@@ -35,6 +35,13 @@ pub(crate) fn shows(seed: &[u8], first: &str, second: &str, now: i64) -> bool {
     (step - DRIFT..=step + DRIFT).any(|step| code(seed, step) == Some(first) && code(seed, step + 1) == Some(second))
 }
 
+/// Whether a device with this secret shows `code` now, or did or will one step away.
+pub(crate) fn shows_one(seed: &[u8], shown: &str, now: i64) -> bool {
+    let Some(shown) = shown.parse::<u32>().ok().filter(|_| shown.len() == 6) else { return false };
+    let step = now / STEP;
+    (step - 1..=step + 1).any(|step| code(seed, step) == Some(shown))
+}
+
 /// A text as a QR code in PNG.
 pub(crate) fn qr_png(text: &str) -> Vec<u8> {
     let Ok(qr) = QrCode::encode_text(text, QrCodeEcc::Medium) else { return Vec::new() };

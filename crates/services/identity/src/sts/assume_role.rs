@@ -6,13 +6,12 @@ use pilvi_bus::{AccessRequest, ApiError, Ctx, Principal};
 use pilvi_model::Shape;
 
 use super::Credentials;
+use super::session::{PolicyDescriptor, check_mfa, packed_percent, policies};
 use crate::core::Identity;
-use crate::documents;
 use crate::errors::IamError;
 use crate::iam::shapes::{Tag, tags_in};
 use crate::ids;
-use crate::managed;
-use crate::state::{SESSIONS, SessionKey, SessionWho, Tags};
+use crate::state::{Entity, SESSIONS, SessionKey, SessionMore, SessionWho, Tags};
 
 /// What AssumeRole takes.
 #[derive(Shape)]
@@ -25,14 +24,9 @@ pub(crate) struct AssumeRoleInput {
     tags: Option<Vec<Tag>>,
     transitive_tag_keys: Option<Vec<String>>,
     external_id: Option<String>,
+    serial_number: Option<String>,
+    token_code: Option<String>,
     source_identity: Option<String>,
-}
-
-/// A managed policy that limits the session.
-#[derive(Shape)]
-pub(crate) struct PolicyDescriptor {
-    #[shape(name = "arn")]
-    pub(crate) arn: Option<String>,
 }
 
 /// The session.
@@ -45,20 +39,41 @@ pub(crate) struct AssumeRoleOutput {
 }
 
 #[derive(Shape)]
-struct AssumedRoleUser {
+pub(crate) struct AssumedRoleUser {
     assumed_role_id: String,
     arn: String,
+}
+
+impl AssumedRoleUser {
+    /// Whom a session's credentials stand for.
+    pub(crate) fn of(session: &SessionKey, ctx: &Ctx) -> AssumedRoleUser {
+        let principal = crate::keys::session_principal(session);
+        AssumedRoleUser { assumed_role_id: principal.id(), arn: principal.arn(&ctx.region) }
+    }
+}
+
+/// How long the session lasts, in seconds.
+pub(crate) fn check_duration(role: &Entity, asked: Option<i64>) -> Result<i64, IamError> {
+    let duration = asked.unwrap_or(3600);
+    if duration > role.role.max_session {
+        let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+        return Err(IamError::Validation(text.into()));
+    }
+    Ok(duration)
 }
 
 /// The longest session of a role that was assumed by another role's session ("Role chaining").
 const CHAINED: i64 = 3600;
 
-/// The caller's transitive session tags, which its next role inherits ("Passing session tags", Chaining roles).
-fn inherited_tags(identity: &Identity, ctx: &Ctx) -> Result<Tags, IamError> {
-    let Some(key) = &ctx.access_key else { return Ok(Tags::new()) };
-    let Some(session) = identity.read(|tx| Ok(tx.get(&SESSIONS, key)?))? else { return Ok(Tags::new()) };
+/// What the caller's own session passes on: its transitive tags ("Passing session tags", Chaining roles) and its source
+/// identity, which cannot be changed any more.
+fn inherited(identity: &Identity, ctx: &Ctx) -> Result<(Tags, Option<String>), IamError> {
+    let none = (Tags::new(), None);
+    let Some(key) = &ctx.access_key else { return Ok(none) };
+    let Some(session) = identity.read(|tx| Ok(tx.get(&SESSIONS, key)?))? else { return Ok(none) };
     let passed_on = |key: &String| session.transitive.iter().any(|transitive| transitive.eq_ignore_ascii_case(key));
-    Ok(session.tags.iter().filter(|(key, _)| passed_on(key)).cloned().collect())
+    let tags = session.tags.iter().filter(|(key, _)| passed_on(key)).cloned().collect();
+    Ok((tags, session.more.source_identity))
 }
 
 fn check_tags(asked: &Tags, transitive: &[String], inherited: &Tags) -> Result<(), IamError> {
@@ -95,15 +110,26 @@ pub(crate) async fn assume_role(
     let role = identity.role_by_arn(&input.role_arn)?.ok_or_else(denied)?;
     let asked = tags_in(input.tags);
     let mut transitive = input.transitive_tag_keys.unwrap_or_default();
-    let inherited = inherited_tags(&identity, &ctx)?;
+    let (inherited, source) = inherited(&identity, &ctx)?;
     check_tags(&asked, &transitive, &inherited)?;
     let mut request =
         AccessRequest::new("sts:AssumeRole", role.arn.clone()).with("sts:RoleSessionName", &input.role_session_name);
     if let Some(id) = &input.external_id {
         request = request.with("sts:ExternalId", id);
     }
-    if let Some(source) = &input.source_identity {
+    if let (Some(own), Some(asked)) = (&source, &input.source_identity)
+        && own != asked
+    {
+        return Err(denied());
+    }
+    let source_identity = input.source_identity.or(source);
+    if let Some(source) = &source_identity {
         request = request.with("sts:SourceIdentity", source);
+    }
+    let mfa = check_mfa(&identity, &ctx, input.serial_number.as_deref(), input.token_code.as_deref())?;
+    if let Some(checked) = mfa {
+        request = request.with("aws:MultiFactorAuthPresent", "true");
+        request = request.with("aws:MultiFactorAuthAge", (identity.now() - checked).to_string());
     }
     for (key, value) in &asked {
         request = request.with(format!("aws:RequestTag/{key}"), value);
@@ -118,55 +144,38 @@ pub(crate) async fn assume_role(
         let tagging = AccessRequest { action: "sts:TagSession".into(), ..request.clone() };
         identity.trusts(&ctx, &tagging, &role)?;
     }
+    if source_identity.is_some() {
+        let naming = AccessRequest { action: "sts:SetSourceIdentity".into(), ..request.clone() };
+        identity.trusts(&ctx, &naming, &role)?;
+    }
     transitive.extend(inherited.iter().map(|(key, _)| key.clone()));
     let tags: Tags = asked.into_iter().chain(inherited).collect();
 
-    let duration = input.duration_seconds.unwrap_or(3600);
-    if duration > role.role.max_session {
-        let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
-        return Err(IamError::Validation(text.into()));
-    }
+    let duration = check_duration(&role, input.duration_seconds)?;
     if matches!(ctx.principal, Principal::Role(_)) && duration > CHAINED {
         let text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
         return Err(IamError::Validation(text.into()));
     }
-    let mut policies = Vec::new();
-    if let Some(text) = &input.policy {
-        documents::check_identity(text)?;
-        policies.push(text.clone());
-    }
-    for descriptor in input.policy_arns.unwrap_or_default() {
-        let arn = descriptor.arn.unwrap_or_default();
-        let found = identity.read(|tx| managed::find(tx, &arn))?.ok_or_else(|| IamError::no_policy(&arn))?;
-        policies.push(found.document().to_owned());
-    }
-    let packed =
-        policies.iter().map(String::len).sum::<usize>() + tags.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+    let policies = policies(&identity, input.policy, input.policy_arns)?;
+    let packed = packed_percent(&policies, &tags);
     let account = role.arn.split(':').nth(4).unwrap_or_default().to_owned();
     let session = SessionKey {
         secret: ids::secret(),
         token: ids::session_token(),
         expires: identity.now() + duration,
-        who: SessionWho::Role {
-            account: account.clone(),
-            name: role.name.clone(),
-            path: role.path.clone(),
-            id: role.id.clone(),
-            session: input.role_session_name.clone(),
-            unknown: false,
-        },
+        who: SessionWho::of_role(&role, &input.role_session_name),
         policies,
         tags,
         transitive,
         issued: identity.now(),
+        more: SessionMore { source_identity: source_identity.clone(), mfa, provider: None },
     };
-    let principal = crate::keys::session_principal(&session);
+    let user = AssumedRoleUser::of(&session, &ctx);
     let credentials = identity.issue(session, &account).await?;
     Ok(AssumeRoleOutput {
         credentials: Some(credentials.into()),
-        assumed_role_user: Some(AssumedRoleUser { assumed_role_id: principal.id(), arn: principal.arn(&ctx.region) }),
-        // In percent of the 4,096 bytes that a session may pack.
-        packed_policy_size: (packed > 0).then(|| i64::try_from(packed * 100 / 4096).unwrap_or(100).max(1)),
-        source_identity: input.source_identity,
+        assumed_role_user: Some(user),
+        packed_policy_size: (packed > 0).then_some(packed),
+        source_identity,
     })
 }

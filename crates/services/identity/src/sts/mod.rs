@@ -3,7 +3,11 @@
 pub(crate) mod assume_role;
 pub(crate) mod caller;
 pub(crate) mod decode;
+mod issuer_keys;
+pub(crate) mod jwt;
+mod session;
 pub(crate) mod tokens;
+pub(crate) mod web_identity;
 
 use pilvi_bus::identity::TemporaryCredentials;
 use pilvi_model::{Shape, Timestamp};

@@ -6,13 +6,12 @@ use pilvi_bus::{Ctx, Principal};
 use pilvi_model::Shape;
 
 use super::Credentials;
-use super::assume_role::PolicyDescriptor;
+use super::session::{PolicyDescriptor, check_mfa, packed_percent, policies};
 use crate::core::Identity;
-use crate::documents;
 use crate::errors::IamError;
 use crate::iam::shapes::{Tag, tags_in};
-use crate::state::{SessionKey, SessionWho};
-use crate::{ids, managed};
+use crate::ids;
+use crate::state::{SessionKey, SessionMore, SessionWho};
 
 /// The default life of these tokens; a root user's holds an hour.
 const TWELVE_HOURS: i64 = 12 * 3600;
@@ -22,6 +21,8 @@ const ROOT_LIMIT: i64 = 3600;
 #[derive(Shape)]
 pub(crate) struct GetSessionTokenInput {
     duration_seconds: Option<i64>,
+    serial_number: Option<String>,
+    token_code: Option<String>,
 }
 
 /// The caller's own temporary credentials.
@@ -40,6 +41,7 @@ fn session(identity: &Identity, who: SessionWho, duration: i64) -> SessionKey {
         tags: Vec::new(),
         transitive: Vec::new(),
         issued: identity.now(),
+        more: SessionMore::default(),
     }
 }
 
@@ -62,7 +64,8 @@ pub(crate) async fn get_session_token(
         }
         _ => return Err(IamError::AccessDenied("Cannot call GetSessionToken with session credentials".into())),
     };
-    let session = session(&identity, who, duration(&ctx, input.duration_seconds));
+    let mut session = session(&identity, who, duration(&ctx, input.duration_seconds));
+    session.more.mfa = check_mfa(&identity, &ctx, input.serial_number.as_deref(), input.token_code.as_deref())?;
     let credentials = identity.issue(session, &ctx.account).await?;
     Ok(GetSessionTokenOutput { credentials: Some(credentials.into()) })
 }
@@ -70,7 +73,7 @@ pub(crate) async fn get_session_token(
 /// What GetFederationToken takes.
 #[derive(Shape)]
 pub(crate) struct GetFederationTokenInput {
-    name: String,
+    pub(crate) name: String,
     policy: Option<String>,
     policy_arns: Option<Vec<PolicyDescriptor>>,
     duration_seconds: Option<i64>,
@@ -105,25 +108,19 @@ pub(crate) async fn get_federation_token(
         issuer: ctx.principal.arn(&ctx.region),
     };
     let mut session = session(&identity, who, duration(&ctx, input.duration_seconds));
-    if let Some(text) = input.policy {
-        documents::check_identity(&text)?;
-        session.policies.push(text);
-    }
-    for descriptor in input.policy_arns.unwrap_or_default() {
-        let arn = descriptor.arn.unwrap_or_default();
-        let found = identity.read(|tx| managed::find(tx, &arn))?.ok_or_else(|| IamError::no_policy(&arn))?;
-        session.policies.push(found.document().to_owned());
-    }
+    session.policies = policies(&identity, input.policy, input.policy_arns)?;
+    session.tags = tags_in(input.tags);
+    crate::tags::check(&session.tags, true).map_err(|error| IamError::InvalidParameter(error.to_string()))?;
+    let packed = packed_percent(&session.policies, &session.tags);
     // Without session policies a federated user may do nothing ("GetFederationToken", Permissions).
     if session.policies.is_empty() {
         session.policies.push(r#"{"Version":"2012-10-17","Statement":[]}"#.to_owned());
     }
-    session.tags = tags_in(input.tags);
     let principal = crate::keys::session_principal(&session);
     let credentials = identity.issue(session, &ctx.account).await?;
     Ok(GetFederationTokenOutput {
         credentials: Some(credentials.into()),
         federated_user: Some(FederatedUser { federated_user_id: principal.id(), arn: principal.arn(&ctx.region) }),
-        packed_policy_size: None,
+        packed_policy_size: Some(packed),
     })
 }
