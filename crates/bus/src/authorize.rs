@@ -52,7 +52,7 @@ pub trait Authorizer: Send + Sync {
 #[async_trait]
 pub trait Authenticate: Send + Sync {
     /// The caller of a request with this body and the access key that it names; nobody ([`Principal::Anonymous`]) where it is not
-    /// signed.
+    /// signed. `service` is the name that such requests are signed for, `peer` where it comes from.
     ///
     /// # Errors
     /// What is wrong with the signature.
@@ -60,6 +60,8 @@ pub trait Authenticate: Send + Sync {
         &self,
         parts: &::http::request::Parts,
         body: &[u8],
+        service: &str,
+        peer: std::net::IpAddr,
     ) -> Result<(Principal, Option<String>), ApiError>;
 }
 

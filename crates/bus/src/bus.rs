@@ -8,6 +8,7 @@ use tracing::{debug, error};
 
 use crate::authorize::{AccessRequest, Authenticate, Authorizer};
 use crate::calls::{EventCalls, FunctionCalls, IdentityCalls, LogCalls, ObjectCalls, QueueCalls, TopicCalls};
+use crate::identity::Failures;
 use crate::service::Service;
 use crate::trace::Traces;
 use crate::{ApiError, Ctx, RequestContext};
@@ -27,6 +28,8 @@ pub struct Bus {
     topics: OnceLock<Arc<dyn TopicCalls>>,
     /// What happened.
     pub traces: Traces,
+    /// Wrong signatures, of all fronts together.
+    pub failures: Failures,
 }
 
 macro_rules! typed_calls {

@@ -24,6 +24,7 @@
 //! Between the wire and that function stand: parse and validate against the model (`edge`), the manifest's access rule,
 //! the authorizer's decision.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -141,9 +142,13 @@ impl<S: Send + Sync + 'static> Manifest<S> {
         let run: Run<S> = Box::new(move |state, ctx, input, authorizer| {
             let (access, handler, policies) = (access.clone(), handler.clone(), policies.clone());
             Box::pin(async move {
+                let tags = request_tags(&input);
                 let input = I::from_val(input)?;
                 if let Rule::Resources(rule) = &access.0 {
-                    let requests = rule(&input, &ctx);
+                    let mut requests = rule(&input, &ctx);
+                    for request in &mut requests {
+                        request.context.extend(tags.iter().cloned());
+                    }
                     authorize_all(&ctx, &requests, policies.as_deref(), &*authorizer).await?;
                 }
                 handler(state, ctx, input).await.map(O::into_val).map_err(E::into)
@@ -167,6 +172,45 @@ impl<S: Send + Sync + 'static> Manifest<S> {
     pub fn into_service(self) -> Arc<dyn Service> {
         Arc::new(self)
     }
+}
+
+/// The tags that a request gives or takes away, as the condition keys `aws:RequestTag/…` and `aws:TagKeys`. Services write
+/// them as a map, or as a list of structures with a key and a value.
+fn request_tags(input: &Val) -> Vec<(Cow<'static, str>, Vec<String>)> {
+    let Val::Struct(members) = input else { return Vec::new() };
+    let (mut context, mut keys) = (Vec::new(), Vec::new());
+    for (name, value) in members {
+        match (*name, value) {
+            ("Tags" | "tags", Val::Map(entries)) => {
+                for (key, value) in entries {
+                    keys.push(key.clone());
+                    context.extend(value.as_str().map(|value| request_tag(key, value)));
+                }
+            }
+            ("Tags" | "tags", Val::List(items)) => {
+                for item in items {
+                    let text = |names: [&'static str; 3]| {
+                        names.into_iter().find_map(|name| item.get(name).and_then(Val::as_str))
+                    };
+                    let Some(key) = text(["Key", "key", "TagKey"]) else { continue };
+                    keys.push(key.to_owned());
+                    context.extend(text(["Value", "value", "TagValue"]).map(|value| request_tag(key, value)));
+                }
+            }
+            ("TagKeys" | "tagKeys", Val::List(items)) => {
+                keys.extend(items.iter().filter_map(|item| item.as_str().map(str::to_owned)));
+            }
+            _ => {}
+        }
+    }
+    if !keys.is_empty() {
+        context.push(("aws:TagKeys".into(), keys));
+    }
+    context
+}
+
+fn request_tag(key: &str, value: &str) -> (Cow<'static, str>, Vec<String>) {
+    (format!("aws:RequestTag/{key}").into(), vec![value.to_owned()])
 }
 
 /// Asks for each action in turn; the first that is denied is the answer.
@@ -221,5 +265,26 @@ impl<S: Send + Sync + 'static> Service for Manifest<S> {
             tasks.spawn(work(self.state.clone(), shutdown.clone()));
         }
         while tasks.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_of_a_request_are_condition_keys() {
+        let tag = Val::Struct(vec![("Key", "team".into()), ("Value", "blue".into())]);
+        let expected = [
+            (Cow::from("aws:RequestTag/team"), vec!["blue".to_owned()]),
+            (Cow::from("aws:TagKeys"), vec!["team".to_owned()]),
+        ];
+        let list = Val::Struct(vec![("Name", "x".into()), ("Tags", Val::List(vec![tag]))]);
+        assert_eq!(request_tags(&list), expected);
+        let map = Val::Struct(vec![("tags", Val::Map(vec![("team".to_owned(), "blue".into())]))]);
+        assert_eq!(request_tags(&map), expected);
+        let keys = Val::Struct(vec![("TagKeys", Val::List(vec!["a".into(), "b".into()]))]);
+        assert_eq!(request_tags(&keys), [(Cow::from("aws:TagKeys"), vec!["a".to_owned(), "b".to_owned()])]);
+        assert!(request_tags(&Val::Struct(vec![("Name", "x".into())])).is_empty());
     }
 }

@@ -12,7 +12,8 @@ use pilvi_model::api::Protocol;
 use uuid::Uuid;
 
 use crate::answers;
-use crate::authenticate::{Authenticator, DEFAULT_ACCOUNT};
+use crate::authenticate::{Authenticator, DEFAULT_ACCOUNT, Signed};
+use crate::pages;
 use crate::protocol::{Parsed, Unreadable, json, query, query_json, rest};
 use crate::routing::{self, Route, Target};
 use crate::sigv4::{self, Claim};
@@ -55,6 +56,10 @@ impl Edge {
         let claim = sigv4::parse(&parts);
         let signing_name = claim.as_ref().ok().and_then(|claim| Some(claim.as_ref()?.service.clone()));
         if !may_be_operation(&parts, signing_name.as_deref()) {
+            if self.authenticator.refuses_page(claim, &parts).await {
+                let error = ApiError::new("AccessDenied", 403, pages::REFUSED);
+                return answers::error(None, Protocol::RestXml, &error, &Uuid::new_v4().to_string());
+            }
             return self.fallback.handle(Request::from_parts(parts, body), connection).await;
         }
         // 3. Service and operation.
@@ -102,7 +107,8 @@ impl Edge {
         request_id: &str,
     ) -> Result<Val, ApiError> {
         let claimed_region = claim.as_ref().ok().and_then(|claim| Some(claim.as_ref()?.region.clone()));
-        let caller = self.authenticator.caller(claim, parts, &body, target.protocol).await?;
+        let signed = Signed { parts, body: &body, service: target.api.signing_name, protocol: target.protocol };
+        let caller = self.authenticator.caller(claim, signed, connection.peer).await?;
         if caller.principal == Principal::Anonymous && !takes_unsigned(target) {
             let code = if target.protocol == Protocol::Query {
                 "MissingAuthenticationToken"

@@ -6,6 +6,7 @@
 pub mod answers;
 pub mod authenticate;
 pub mod edge;
+pub mod pages;
 pub mod protocol;
 pub mod routes;
 pub mod routing;

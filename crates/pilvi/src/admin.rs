@@ -5,26 +5,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use pilvi_bus::http::{Connection, HttpFront, Request, Response, collect, full, host};
+use pilvi_bus::http::{Connection, HttpFront, Request, Response, collect, full};
 use pilvi_bus::trace::Span;
-use pilvi_bus::{Clock, Platform};
+use pilvi_bus::{ApiError, Clock, IamMode, Platform, Principal};
 use pilvi_delivery::{Backlog, Deliveries, Waiting};
+use pilvi_edge::authenticate::{Authenticator, Signed};
+use pilvi_edge::{pages, sigv4};
+use pilvi_identity::Identity;
+use pilvi_model::api::Protocol;
 use pilvi_store::StoreError;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
+
+use crate::iam;
+
+/// What requests of these pages are signed for.
+pub(crate) const SERVICE: &str = "pilvi";
+
+/// The largest body of a page.
+const MAX_BODY: usize = 1024 * 1024;
 
 /// Answers the cloud's own pages.
 pub(crate) struct Admin {
     platform: Platform,
     deliveries: Arc<Deliveries>,
+    identity: Arc<Identity>,
+    authenticator: Authenticator,
     reset: Arc<Notify>,
     done: Notify,
 }
 
 impl Admin {
-    pub(crate) fn new(platform: Platform, deliveries: Arc<Deliveries>, reset: Arc<Notify>) -> Admin {
-        Admin { platform, deliveries, reset, done: Notify::new() }
+    pub(crate) fn new(
+        platform: Platform,
+        identity: Arc<Identity>,
+        deliveries: Arc<Deliveries>,
+        reset: Arc<Notify>,
+    ) -> Admin {
+        let authenticator = Authenticator::new(platform.bus.clone(), platform.clock.clone(), platform.settings.iam);
+        Admin { platform, identity, authenticator, deliveries, reset, done: Notify::new() }
     }
 
     /// Wakes those who wait for a reset.
@@ -106,22 +127,34 @@ impl Admin {
         Ok(())
     }
 
-    /// A web page that the user happens to look at must not drive the cloud: neither through its own origin nor through
-    /// a name of its own that it points at this machine.
-    fn is_foreign(&self, request: &http::request::Parts) -> bool {
-        let name = host(request);
-        let bare = name.trim_start_matches('[').trim_end_matches(']');
-        let address: Option<IpAddr> = bare.parse().ok();
-        let own = bare == "localhost"
-            || bare.ends_with(".localhost")
-            || address.is_some_and(|address| address.is_loopback() || address == self.platform.settings.host);
-        let origin = request.headers.get(http::header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        let own_origin = origin.is_none_or(|origin| {
-            let authority = origin.split("://").nth(1).unwrap_or_default();
-            authority.split(':').next() == Some("localhost")
-        });
-        !own || !own_origin
+    /// In strict mode these pages are root's; how the cloud is may be asked by anybody. Elsewhere they are for whoever can
+    /// reach the port, but not for web pages, which neither their own origin nor a name of their own lets in.
+    async fn check(&self, parts: &Parts, body: &[u8], peer: IpAddr) -> Result<(), ApiError> {
+        if self.platform.settings.iam != IamMode::Strict {
+            let foreign = !pages::is_own_host(parts) || pages::is_cross_site(parts);
+            let text = "This page only answers to its own host and origin.";
+            return if foreign { Err(ApiError::new("AccessDenied", 403, text)) } else { Ok(()) };
+        }
+        if is_health(parts) {
+            return Ok(());
+        }
+        let protocol = Protocol::RestJson;
+        let claim = sigv4::parse(parts);
+        let signed = Signed { parts, body, service: SERVICE, protocol };
+        let caller = self.authenticator.caller(claim, signed, peer).await?;
+        if matches!(caller.principal, Principal::Root { .. }) {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            "AccessDenied",
+            403,
+            "In strict mode this page answers to root alone: sign with root's access key.",
+        ))
     }
+}
+
+fn is_health(parts: &Parts) -> bool {
+    parts.method == Method::GET && matches!(parts.uri.path(), "/_pilvi/health" | "/_localstack/health")
 }
 
 #[async_trait]
@@ -135,13 +168,12 @@ impl HttpFront for Admin {
         path.starts_with("/_pilvi/") || path.starts_with("/_localstack/")
     }
 
-    async fn handle(&self, request: Request, _: Connection) -> Response {
+    async fn handle(&self, request: Request, connection: Connection) -> Response {
         let (parts, body) = request.into_parts();
-        if self.is_foreign(&parts) {
-            return answer(
-                StatusCode::FORBIDDEN,
-                &json!({ "message": "This page only answers to its own host and origin." }),
-            );
+        let body = collect(body, MAX_BODY).await.unwrap_or_default();
+        if let Err(error) = self.check(&parts, &body, connection.peer).await {
+            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::FORBIDDEN);
+            return answer(status, &json!({ "message": error.message }));
         }
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/_pilvi/health" | "/_localstack/health") => answer(StatusCode::OK, &self.health()),
@@ -157,8 +189,7 @@ impl HttpFront for Admin {
                 answer(StatusCode::OK, &json!({ "now": self.platform.clock.now().to_string() }))
             }
             (&Method::POST, "/_pilvi/clock") => {
-                let bytes = collect(body, 64 * 1024).await.unwrap_or_default();
-                let wish = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+                let wish = serde_json::from_slice(&body).unwrap_or(Value::Null);
                 match self.move_clock(&wish) {
                     Ok(()) => answer(StatusCode::OK, &json!({ "now": self.platform.clock.now().to_string() })),
                     Err(message) => answer(StatusCode::BAD_REQUEST, &json!({ "message": message })),
@@ -169,6 +200,10 @@ impl HttpFront for Admin {
                 self.reset.notify_one();
                 done.await;
                 answer(StatusCode::OK, &json!({}))
+            }
+            (method, path) if path.starts_with(iam::PATH) => {
+                let (status, document) = iam::page(&self.identity, method, path, &body).await;
+                answer(status, &document)
             }
             _ => answer(StatusCode::NOT_FOUND, &json!({ "message": "There is no such page." })),
         }

@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Outbox(OutboxOptions),
     /// Say which runtimes functions find on this machine, and how to get the others
     Doctor,
+    /// Say why a call is allowed or not, and what a role needs
+    #[command(subcommand)]
+    Iam(crate::iam::Iam),
     /// List the operations that are built
     #[command(hide = true)]
     Operations,

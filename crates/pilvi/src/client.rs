@@ -1,12 +1,12 @@
 //! `pilvi status` and `pilvi reset`: ask a running cloud.
 
 use anyhow::{Context, bail};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use bytes::Bytes;
+use http::Method;
+use pilvi_client::{Client, Problem};
 use serde_json::Value;
 
+use crate::admin::SERVICE;
 use crate::cli::{Address, OutboxOptions};
 
 /// Prints what is in a running cloud.
@@ -26,14 +26,14 @@ pub(crate) async fn status(address: &Address) -> anyhow::Result<()> {
 
 /// Deletes everything in a running cloud.
 pub(crate) async fn reset(address: &Address) -> anyhow::Result<()> {
-    ask(address, http::Method::POST, "/_pilvi/reset", None).await?;
+    ask(address, Method::POST, "/_pilvi/reset", None).await?;
     println!("Everything was deleted.");
     Ok(())
 }
 
 /// Prints what topics kept instead of sending it.
 pub(crate) async fn outbox(options: &OutboxOptions) -> anyhow::Result<()> {
-    let kept = ask(&options.address, http::Method::GET, "/_pilvi/topics/outbox", None).await?;
+    let kept = ask(&options.address, Method::GET, "/_pilvi/topics/outbox", None).await?;
     let messages = kept.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
     for message in messages {
         let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -59,33 +59,33 @@ pub(crate) async fn is_running(port: u16) -> bool {
 
 /// Reads one of the cloud's own pages.
 pub(crate) async fn get(address: &Address, path: &str) -> anyhow::Result<Value> {
-    ask(address, http::Method::GET, path, None).await
+    ask(address, Method::GET, path, None).await
 }
 
-/// Asks one of the cloud's own pages, with a document where it takes one.
+/// Asks one of the cloud's own pages, with a document where it takes one. A cloud with `--iam strict` wants to know that it is
+/// root who asks: the environment's credentials sign.
 pub(crate) async fn ask(
     address: &Address,
-    method: http::Method,
+    method: Method,
     path: &str,
     document: Option<Value>,
 ) -> anyhow::Result<Value> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let uri = format!("http://localhost:{}{path}", address.port);
+    let endpoint = format!("http://localhost:{}", address.port);
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let key = variable("AWS_ACCESS_KEY_ID").unwrap_or_else(|| "test".to_owned());
+    let secret = variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "test".to_owned());
+    let client = Client::new(&endpoint, "us-east-1", &key, &secret, variable("AWS_SESSION_TOKEN"));
     let body = document.map(|document| Bytes::from(document.to_string())).unwrap_or_default();
-    let request = http::Request::builder().method(method).uri(&uri).body(Full::new(body))?;
-    let response = client.request(request).await.with_context(|| {
-        format!("no cloud answers on port {}; start one with: pilvi start --port {}", address.port, address.port)
-    })?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    if status == http::StatusCode::BAD_REQUEST
-        && let Some(message) =
-            serde_json::from_slice::<Value>(&body).ok().as_ref().and_then(|body| body.get("message")?.as_str())
-    {
-        bail!("{message}");
+    let headers = [("content-type", "application/json")];
+    match client.send(SERVICE, &method, path, &headers, body).await {
+        Ok(answer) => serde_json::from_slice(&answer.body)
+            .with_context(|| format!("what answers on port {} is not Pilvi", address.port)),
+        Err(Problem::Refused { message, .. }) if !message.is_empty() => bail!("{message}"),
+        Err(Problem::Refused { status, .. }) => {
+            bail!("what answers on port {} is not Pilvi ({status})", address.port)
+        }
+        Err(problem) => Err(problem).with_context(|| {
+            format!("no cloud answers on port {0}; start one with: pilvi start --port {0}", address.port)
+        }),
     }
-    if !status.is_success() {
-        bail!("what answers on port {} is not Pilvi ({status})", address.port);
-    }
-    serde_json::from_slice(&body).with_context(|| format!("what answers on port {} is not Pilvi", address.port))
 }

@@ -28,6 +28,7 @@ pub(crate) struct Cloud {
     platform: Platform,
     edge: Edge,
     admin: Arc<Admin>,
+    identity: Arc<pilvi_identity::Identity>,
     background: TaskTracker,
 }
 
@@ -63,17 +64,22 @@ impl Cloud {
         background.spawn(wired.deliveries.clone().run(platform.shutdown.clone()));
         background.spawn(sweep_blobs(platform.clone()));
         background.spawn(wired.objects.clone().run_rules(platform.shutdown.clone()));
-        let admin = Arc::new(Admin::new(platform.clone(), wired.deliveries, reset));
+        let admin = Arc::new(Admin::new(platform.clone(), wired.identity.clone(), wired.deliveries, reset));
         // The services' own fronts first: the code of functions lies below the admin's pages.
         let mut fronts = wired.fronts;
         fronts.push(admin.clone());
         let edge = Edge::new(platform.bus.clone(), platform.clock.clone(), &platform.settings, fronts, wired.fallback);
-        Ok(Cloud { platform, edge, admin, background })
+        Ok(Cloud { platform, edge, admin, identity: wired.identity, background })
     }
 
     /// Answers requests.
     pub(crate) fn edge(&self) -> &Edge {
         &self.edge
+    }
+
+    /// Root's access key, if it was made at this start.
+    pub(crate) fn new_root_key(&self) -> Option<&pilvi_identity::RootKey> {
+        self.identity.new_root_key()
     }
 
     /// Ends the background work, and the store with everything in it written.
@@ -120,6 +126,7 @@ fn remove(folder: &Path) -> std::io::Result<()> {
 
 /// What the services of a cloud are, to the rest of it.
 struct Wired {
+    identity: Arc<pilvi_identity::Identity>,
     services: Vec<Arc<dyn Service>>,
     deliveries: Arc<Deliveries>,
     fronts: Vec<Arc<dyn pilvi_bus::http::HttpFront>>,
@@ -149,7 +156,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     bus.wire_services(services.clone());
     let mut fronts = vec![gateway, certificates];
     fronts.extend(function_fronts);
-    Ok(Wired { services, deliveries, fronts, fallback: objects.front(), objects })
+    Ok(Wired { identity, services, deliveries, fronts, fallback: objects.front(), objects })
 }
 
 /// Buckets' notices, as deliveries.

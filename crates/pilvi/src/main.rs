@@ -8,6 +8,7 @@ mod cloud;
 mod deliveries;
 mod demo;
 mod doctor;
+mod iam;
 mod start;
 mod trace;
 
@@ -47,6 +48,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Deliveries(address) => deliveries::list(&address).await,
             Command::Trace(options) => trace::run(options).await,
             Command::Outbox(options) => client::outbox(&options).await,
+            Command::Iam(command) => iam::run(command).await,
             Command::Operations => cloud::print_operations().await,
         }
     });

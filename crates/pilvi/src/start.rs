@@ -50,6 +50,11 @@ pub(crate) async fn serve(
     let reset = Arc::new(tokio::sync::Notify::new());
     let open = || Cloud::open(settings.clone(), options.ephemeral, clock.clone(), reset.clone());
     let cloud = open().await?;
+    if let Some(key) = cloud.new_root_key() {
+        // On standard output and never in the log.
+        println!("The access key of root, shown this once:");
+        println!("  AWS_ACCESS_KEY_ID={}\n  AWS_SECRET_ACCESS_KEY={}", key.access_key_id, key.secret_access_key);
+    }
     let port_handler = Arc::new(Port { cloud: ArcSwap::from_pointee(cloud) });
     let kept =
         if options.ephemeral { "nothing is kept".to_owned() } else { format!("kept in {}", settings.data.display()) };
@@ -111,7 +116,12 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
 }
 
 fn absolute(folder: &std::path::Path) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the data folder {}", folder.display()))?;
+    // Secrets are in it, so it is for its owner alone; a folder that is there stays as it is.
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).with_context(|| format!("cannot make the data folder {}", folder.display()))?;
     folder.canonicalize().with_context(|| format!("cannot use the data folder {}", folder.display()))
 }
 

@@ -11,6 +11,7 @@ use pilvi_store::{ReadTx, StoreError, WriteTx};
 
 use crate::cache::Cache;
 use crate::errors::IamError;
+use crate::root::{Root, RootKey};
 use crate::seen::Seen;
 use crate::state::{ENTITIES, Entity, Kind, LAST_USED, PROFILES, SERVER_CERTIFICATES, SessionKey};
 
@@ -26,6 +27,7 @@ pub struct Identity {
     last_used: Mutex<HashMap<String, (i64, String, String)>>,
     /// What roles were seen asking for.
     pub(crate) seen: Seen,
+    pub(crate) root: Root,
 }
 
 impl Identity {
@@ -38,7 +40,13 @@ impl Identity {
             own_sessions: RwLock::default(),
             last_used: Mutex::default(),
             seen: Seen::default(),
+            root: Root::open(platform),
         })
+    }
+
+    /// Root's access key, if it was made just now: to be shown this once.
+    pub fn new_root_key(&self) -> Option<&RootKey> {
+        self.root.key.as_ref().filter(|_| self.root.is_new)
     }
 
     /// Reads one consistent state.

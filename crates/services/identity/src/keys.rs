@@ -49,6 +49,9 @@ impl Identity {
     }
 
     fn known_key(&self, access_key: &str) -> Result<Option<Credential>, IamError> {
+        if let Some(credential) = self.root.credential(access_key) {
+            return Ok(Some(credential));
+        }
         let own = self.own_sessions.read().get(access_key).cloned();
         if let Some(session) = own {
             return Ok(Some(session_credential(&session)));

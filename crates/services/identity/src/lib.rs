@@ -16,6 +16,7 @@ mod ids;
 mod keys;
 mod managed;
 mod page;
+mod root;
 mod seen;
 mod state;
 mod sts;
@@ -29,6 +30,7 @@ use pilvi_bus::{Access, AccessRequest, Manifest, Platform, RequestContext, Servi
 
 pub use core::Identity;
 pub use errors::IamError;
+pub use root::RootKey;
 
 use crate::core::iam_arn;
 use iam::{

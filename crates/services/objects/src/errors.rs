@@ -186,6 +186,7 @@ codes! {
     RestoreAlreadyInProgress 409 "Object restore is already in progress";
     ServerSideEncryptionConfigurationNotFoundError 404 "The server side encryption configuration was not found";
     SignatureDoesNotMatch 403 "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
+    SlowDown 503 "Please reduce your request rate.";
     TooManyBuckets 400 "You have attempted to create more buckets than allowed";
     UnexpectedContent 400 "This request does not support content";
     XAmzContentSHA256Mismatch 400 "The provided 'x-amz-content-sha256' header does not match what was computed.";

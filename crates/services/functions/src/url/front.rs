@@ -1,5 +1,6 @@
 //! Requests to functions' addresses.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -69,7 +70,7 @@ impl HttpFront for UrlFront {
             Err(CollectError::Incomplete) => return response::plain(StatusCode::BAD_REQUEST),
         };
         let request_id = Uuid::new_v4().to_string();
-        let caller = match self.caller(&url, &parts, &body).await {
+        let caller = match self.caller(&url, &parts, &body, connection.peer).await {
             Ok(caller) => caller,
             Err(problem) => return response::failed(&problem),
         };
@@ -97,11 +98,17 @@ impl UrlFront {
     }
 
     /// Who calls: whoever signed the request, where the address asks for that.
-    async fn caller(&self, url: &Url, parts: &Parts, body: &[u8]) -> Result<(Principal, Option<String>), ApiError> {
+    async fn caller(
+        &self,
+        url: &Url,
+        parts: &Parts,
+        body: &[u8],
+        peer: IpAddr,
+    ) -> Result<(Principal, Option<String>), ApiError> {
         if url.auth == "NONE" {
             return Ok((Principal::Anonymous, None));
         }
-        self.0.platform.bus.authenticator()?.authenticate(parts, body).await
+        self.0.platform.bus.authenticator()?.authenticate(parts, body, "lambda", peer).await
     }
 
     fn context(

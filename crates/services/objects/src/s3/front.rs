@@ -132,14 +132,21 @@ impl Objects {
         }
         let authority = authority(&parts);
         let virtual_bucket = address.bucket.as_deref().filter(|_| address.virtual_host);
-        let identity = identify(self, &parts, &query, &authority, virtual_bucket).await?;
+        let identity = identify(self, &parts, &query, &authority, virtual_bucket, connection.peer).await?;
         let content = identity.content(&parts.headers)?;
         let announced = announced(&parts, content.decoder.is_some())?;
         let incoming = Incoming::new(body, content.decoder, content.sha256, announced);
-        let principal = identity.principal;
-        let signed_region = identity.region.filter(|name| region::is_region(name));
-        let ctx = self.context(&parts, connection, principal, identity.access_key, signed_region, request_id);
+        let principal = identity.principal.clone();
+        let signed_region = identity.region.clone().filter(|name| region::is_region(name));
+        let ctx = self.context(&parts, connection, principal, identity.access_key.clone(), signed_region, request_id);
         let mut req = self.request(parts, address, query, ctx, incoming, host_id)?;
+        if let Some(bucket) = req.found.as_ref().filter(|_| !is_regionless(&req))
+            && let Err(error) = identity.check_region(&bucket.region)
+        {
+            let head = req.method == Method::HEAD;
+            let refusal = answer::error(&error, &req.resource(), request_id, host_id, head);
+            return Ok(refusal.set("x-amz-bucket-region", &bucket.region));
+        }
         let origin = req.header("origin").map(str::to_owned);
         let method = req.method.clone();
         let result = self.run(&mut req).await;
@@ -322,6 +329,11 @@ impl Objects {
             _ => Ok(false),
         }
     }
+}
+
+/// What may be asked for in any region: where a bucket is, and to make one that is there.
+fn is_regionless(req: &Req) -> bool {
+    req.query.has("location") || (req.method == Method::PUT && req.key.is_empty() && req.query.pairs().next().is_none())
 }
 
 fn granted(req: &Req, grants: &[crate::object::acl::Grant], bucket: &Bucket, permission: Permission) -> bool {

@@ -30,6 +30,7 @@ pub async fn identify(
     query: &Query,
     host: &str,
     virtual_bucket: Option<&str>,
+    peer: std::net::IpAddr,
 ) -> Result<Identity> {
     let claim = signature::claim(query, &parts.headers)?;
     let now = objects.platform.clock.now_s();
@@ -55,6 +56,10 @@ pub async fn identify(
         KeyLookup::Trusted(principal) => principal,
         KeyLookup::Unknown => return Err(S3Error::from(Code::InvalidAccessKeyId).with("AWSAccessKeyId", access_key)),
         KeyLookup::Known(credential) => {
+            let failures = &objects.platform.bus.failures;
+            if failures.too_many(peer, &access_key) {
+                return Err(Code::SlowDown.into());
+            }
             let token = match &claim {
                 Claim::V4(v4) => v4.token.as_deref(),
                 _ => parts
@@ -64,13 +69,14 @@ pub async fn identify(
                     .or_else(|| query.get("x-amz-security-token")),
             };
             check_token(&credential, token, now)?;
-            match &claim {
-                Claim::V4(v4) => signing_key = Some(signature::verify_v4(v4, &credential.secret, &signed)?),
+            let verified = match &claim {
+                Claim::V4(v4) => signature::verify_v4(v4, &credential.secret, &signed).map(Some),
                 Claim::V2 { signature, expires, .. } => {
-                    signature::verify_v2(&access_key, signature, *expires, &credential.secret, &signed)?;
+                    signature::verify_v2(&access_key, signature, *expires, &credential.secret, &signed).map(|()| None)
                 }
-                Claim::Unsigned => {}
-            }
+                Claim::Unsigned => Ok(None),
+            };
+            signing_key = verified.inspect_err(|_| failures.note(peer, &access_key))?;
             credential.principal
         }
     };
@@ -85,7 +91,7 @@ pub async fn look_up(objects: &Objects, access_key: &str) -> Result<KeyLookup> {
 
 /// Checks the token of temporary credentials.
 pub fn check_token(credential: &pilvi_bus::identity::Credential, token: Option<&str>, now: i64) -> Result<()> {
-    if credential.session_token.as_deref() != token {
+    if !credential.has_token(token) {
         return match token {
             Some(token) => Err(S3Error::from(Code::InvalidToken).with("Token-0", token)),
             None => Err(Code::InvalidAccessKeyId.into()),
@@ -106,6 +112,22 @@ pub struct Content {
 }
 
 impl Identity {
+    /// Refuses a request that was signed, with a secret, for another region than its bucket's.
+    pub fn check_region(&self, bucket_region: &str) -> Result<()> {
+        let Some(signed) = self.region.as_deref().filter(|region| *region != bucket_region) else { return Ok(()) };
+        if self.signing_key.is_none() {
+            return Ok(());
+        }
+        let (code, what) = match &self.claim {
+            Claim::V4(V4 { expires: Some(_), .. }) => {
+                (Code::AuthorizationQueryParametersError, "Error parsing the X-Amz-Credential parameter")
+            }
+            _ => (Code::AuthorizationHeaderMalformed, "The authorization header is malformed"),
+        };
+        let text = format!("{what}; the region '{signed}' is wrong; expecting '{bucket_region}'");
+        Err(S3Error::new(code, text).with("Region", bucket_region))
+    }
+
     /// Reads `x-amz-content-sha256`.
     pub fn content(&self, headers: &http::HeaderMap) -> Result<Content> {
         let declared = headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());

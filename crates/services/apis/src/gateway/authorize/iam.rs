@@ -1,6 +1,7 @@
 //! Routes with `AWS_IAM`: the request is signed for `execute-api`, and the signer's policies allow `execute-api:Invoke`.
 
 use pilvi_bus::{AccessRequest, Arn, Principal, RequestContext};
+use pilvi_edge::authenticate::Signed;
 use pilvi_edge::sigv4;
 use pilvi_model::api::Protocol;
 
@@ -17,7 +18,9 @@ impl Gateway {
         request: &http::request::Parts,
     ) -> Result<Identity, Refusal> {
         let claim = sigv4::parse(request);
-        let caller = self.authenticator.caller(claim, request, &call.body, Protocol::RestJson).await;
+        let signed = Signed { parts: request, body: &call.body, service: "execute-api", protocol: Protocol::RestJson };
+        let peer = call.source_ip.parse().unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
+        let caller = self.authenticator.caller(claim, signed, peer).await;
         let caller = caller.map_err(|problem| Refusal::forbidden(problem.message))?;
         if caller.principal == Principal::Anonymous {
             return Err(Refusal::forbidden("Missing Authentication Token"));
