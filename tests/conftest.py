@@ -99,6 +99,20 @@ class Cloud:
         with urllib.request.urlopen(page) as answer:
             return json.loads(answer.read())["now"]
 
+    def pilvi(self, *arguments):
+        """The output of Pilvi's own command line, about this cloud."""
+        command = [os.environ["PILVI_BIN"], *arguments, "--port", str(self.port)]
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        return done.stdout
+
+    def post(self, path, document):
+        """Posts to one of the cloud's own pages."""
+        body = json.dumps(document).encode()
+        request = urllib.request.Request(self.url + path, data=body, method="POST")
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read())
+
     def kill(self):
         self.process.kill()
         self.process.wait()
