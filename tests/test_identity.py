@@ -27,11 +27,11 @@ def test_a_user_may_do_what_its_policy_says(cloud, name):
     with pytest.raises(ClientError) as refused:
         user.send_message(QueueUrl=queue, MessageBody="x")
     error = refused.value.response["Error"]
-    assert error["Code"] in ("AccessDenied", "AccessDeniedException")
+    assert error["Code"] == "AccessDenied"
     arn = f"arn:aws:sqs:eu-west-1:000000000000:{name}"
     assert error["Message"] == (
-        f"User: arn:aws:iam::000000000000:user/{name} is not authorized to perform: sqs:SendMessage on resource: {arn} "
-        "because no identity-based policy allows the sqs:SendMessage action"
+        f"User: arn:aws:iam::000000000000:user/{name} is not authorized to perform: sqs:sendmessage on resource: {arn} "
+        "because no identity-based policy allows the sqs:sendmessage action"
     )
     statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -62,7 +62,7 @@ pub fn error(api: Option<&Api>, protocol: Protocol, error: &ApiError, request_id
             };
             if api.is_some_and(|api| api.query_compatible) {
                 let fault = if error.is_client_fault() { "Sender" } else { "Receiver" };
-                let query_code = error.query_code.unwrap_or(code);
+                let query_code = error.query_code.unwrap_or(&error.code);
                 put(&mut response, "x-amzn-query-error", &format!("{query_code};{fault}"));
             }
             response

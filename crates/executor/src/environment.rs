@@ -38,8 +38,8 @@ pub(crate) struct Environment {
     pub(crate) closed: CancellationToken,
     /// Its own directory, removed at the end.
     pub(crate) home: PathBuf,
-    /// The credentials' end, with some margin.
-    pub(crate) expires: Option<Instant>,
+    /// The credentials' end, with some margin, by the time of their source.
+    pub(crate) expires: Option<i64>,
     process: Arc<Process>,
     pub(crate) extensions: Extensions,
     pools: Weak<Pools>,
@@ -140,7 +140,7 @@ impl Environment {
         spec: Arc<FunctionSpec>,
         output: Arc<Output>,
         home: PathBuf,
-        expires: Option<Instant>,
+        expires: Option<i64>,
         process: Process,
         extensions: Extensions,
         pools: Weak<Pools>,
@@ -281,7 +281,7 @@ impl Environment {
 
     /// Retired, or its credentials are about to end.
     pub(crate) fn is_spent(&self) -> bool {
-        self.retired.load(Ordering::Relaxed) || self.expires.is_some_and(|at| Instant::now() >= at)
+        self.retired.load(Ordering::Relaxed) || self.expires.is_some_and(|at| self.spec.credentials.now() >= at)
     }
 
     /// Ends the process tree; no further invocation is taken.

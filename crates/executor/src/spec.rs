@@ -76,8 +76,8 @@ pub struct Credentials {
     pub secret_access_key: String,
     /// `AWS_SESSION_TOKEN`; left out when empty.
     pub session_token: String,
-    /// How long they hold from now on; the environment is replaced before they end. `None`: for ever.
-    pub valid_for: Option<Duration>,
+    /// When they end, in seconds by [`CredentialsSource::now`]; the environment is replaced before. `None`: never.
+    pub expires: Option<i64>,
 }
 
 impl fmt::Debug for Credentials {
@@ -91,6 +91,12 @@ impl fmt::Debug for Credentials {
 pub trait CredentialsSource: Send + Sync {
     /// `Ok(None)` starts the environment without any; an error fails the invocation with its text.
     async fn credentials(&self) -> Result<Option<Credentials>, String>;
+
+    /// The time by which credentials end, in seconds since 1970.
+    fn now(&self) -> i64 {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,7 +29,7 @@ use crate::standby::Standbys;
 use crate::tier::{Directories, Request, Tier};
 
 /// Credentials are replaced (with their environment) this long before they end.
-const CREDENTIALS_MARGIN: Duration = Duration::from_secs(60);
+const CREDENTIALS_MARGIN_S: i64 = 60;
 
 /// How long after a start another process like it is booted ahead.
 const STANDBY_DELAY: Duration = Duration::from_millis(50);
@@ -138,10 +138,7 @@ impl Starter {
         }
         let credentials = spec.credentials.credentials().await;
         let credentials = credentials.map_err(|cause| ExecutorError::Credentials { name: spec.name.clone(), cause })?;
-        let expires = credentials
-            .as_ref()
-            .and_then(|c| c.valid_for)
-            .map(|valid| Instant::now() + valid.saturating_sub(CREDENTIALS_MARGIN));
+        let expires = credentials.as_ref().and_then(|c| c.expires).map(|at| at.saturating_sub(CREDENTIALS_MARGIN_S));
         let extensions = match process::starts_extensions() {
             true => runtimes::extensions_of(&directories),
             false => Vec::new(),

@@ -25,12 +25,15 @@ impl CredentialsSource for RoleCredentials {
         let identity = self.platform.bus.identity().map_err(|error| error.message)?;
         let assumed = identity.assume_for("lambda.amazonaws.com", &self.role, &self.session).await;
         let credentials = assumed.map_err(|error| error.message)?.credentials;
-        let left = credentials.expires.as_second() - self.platform.clock.now_s();
         Ok(Some(Credentials {
             access_key_id: credentials.access_key_id,
             secret_access_key: credentials.secret_access_key,
             session_token: credentials.session_token,
-            valid_for: Some(std::time::Duration::from_secs(u64::try_from(left).unwrap_or(0))),
+            expires: Some(credentials.expires.as_second()),
         }))
+    }
+
+    fn now(&self) -> i64 {
+        self.platform.clock.now_s()
     }
 }

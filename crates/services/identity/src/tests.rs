@@ -123,9 +123,9 @@ async fn a_role_may_do_what_its_policy_says_and_nothing_else() {
     let error = ask("sqs:ReceiveMessage", "jobs").await.unwrap_err();
     assert_eq!(
         error.message,
-        "User: arn:aws:sts::000000000000:assumed-role/worker/f is not authorized to perform: sqs:ReceiveMessage on \
+        "User: arn:aws:sts::000000000000:assumed-role/worker/f is not authorized to perform: sqs:receivemessage on \
          resource: arn:aws:sqs:us-east-1:000000000000:jobs because no identity-based policy allows the \
-         sqs:ReceiveMessage action"
+         sqs:receivemessage action"
     );
     // A change counts at once.
     iam(&platform, "DeleteRolePolicy", &[("RoleName", "worker"), ("PolicyName", "send")]).await.unwrap();

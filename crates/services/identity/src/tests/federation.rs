@@ -106,7 +106,7 @@ async fn a_decision_names_its_statement_and_what_is_missing() {
     assert_eq!(elsewhere.decided_by, "no identity-based policy allows it");
     let missing = r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:us-east-1:000000000000:q"}"#;
     assert_eq!(elsewhere.missing, missing);
-    assert!(elsewhere.text.ends_with("because no identity-based policy allows the sqs:SendMessage action"));
+    assert!(elsewhere.text.ends_with("because no identity-based policy allows the sqs:sendmessage action"));
     let nobody = identity.explain(&Question { who: "arn:aws:iam::000000000000:user/bob".into(), ..ask("a:b", "x") });
     assert_eq!(nobody.unwrap_err().code, "NoSuchEntity");
 }

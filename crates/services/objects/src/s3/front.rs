@@ -14,6 +14,7 @@ use super::answer::{self, Answer};
 use super::body::Incoming;
 use super::identify::identify;
 use super::operation::{Level, Operation, find};
+use super::policy::is_public_text;
 use super::query::Query;
 use super::request::Req;
 use super::website::Visit;
@@ -283,6 +284,7 @@ impl Objects {
         if operation.action.is_empty() {
             return Ok(());
         }
+        check_restricted(req)?;
         let versioned = !operation.version_action.is_empty() && req.query.has("versionId");
         let action = if versioned { operation.version_action } else { operation.action };
         let refused = match self.authorize(req, &req.access(action)).await {
@@ -343,9 +345,12 @@ fn granted(req: &Req, grants: &[crate::object::acl::Grant], bucket: &Bucket, per
     let ignore_public = bucket.public_access.is_some_and(|block| block.ignore_acls);
     let anonymous = req.ctx.principal == Principal::Anonymous;
     let caller = canonical_id(req.ctx.principal.account());
+    // A grant to an account is one to its root. Other accounts' people may use theirs as root shares it with them; those of
+    // the bucket's own account have only what policies give them.
+    let own = req.ctx.principal.account() == bucket.account && !req.ctx.principal.is_root_of(&bucket.account);
     grants.iter().any(|grant| {
         let to_caller = match &grant.grantee {
-            Grantee::User(id) => !anonymous && *id == caller,
+            Grantee::User(id) => !anonymous && !own && *id == caller,
             Grantee::Group(uri) if uri == ALL_USERS => !ignore_public,
             Grantee::Group(uri) if uri == AUTHENTICATED_USERS => !ignore_public && !anonymous,
             Grantee::Group(_) => false,
@@ -360,6 +365,19 @@ fn check_expected_owner(req: &Req) -> Result<()> {
         Some(bucket) if bucket.account != expected => Err(Code::AccessDenied.into()),
         _ => Ok(()),
     }
+}
+
+/// RestrictPublicBuckets: where a policy is public, only the owner's people and AWS's services get in.
+fn check_restricted(req: &Req) -> Result<()> {
+    let Some(bucket) = &req.found else { return Ok(()) };
+    let principal = &req.ctx.principal;
+    let known = matches!(principal, Principal::Service { .. })
+        || (*principal != Principal::Anonymous && principal.account() == bucket.account);
+    let restricted = bucket.public_access.is_some_and(|block| block.restrict);
+    if !known && restricted && req.policy.as_deref().is_some_and(is_public_text) {
+        return Err(Code::AccessDenied.into());
+    }
+    Ok(())
 }
 
 /// The host and port that were asked.

@@ -96,6 +96,11 @@ fn check(policy: &Value, bucket: &Bucket) -> Result<()> {
     Ok(())
 }
 
+/// Whether a policy's text is a public one.
+pub(crate) fn is_public_text(policy: &str) -> bool {
+    serde_json::from_str(policy).is_ok_and(|policy| is_public(&policy))
+}
+
 /// Whether a policy lets everybody do something without a condition ("The meaning of public").
 fn is_public(policy: &Value) -> bool {
     let Some(statements) = policy.get("Statement") else { return false };
