@@ -145,7 +145,7 @@ impl Objects {
             && let Err(error) = identity.check_region(&bucket.region)
         {
             let head = req.method == Method::HEAD;
-            let refusal = answer::error(&error, &req.resource(), request_id, host_id, head);
+            let refusal = answer::error(&error, request_id, host_id, head);
             return Ok(refusal.set("x-amz-bucket-region", &bucket.region));
         }
         let origin = req.header("origin").map(str::to_owned);
