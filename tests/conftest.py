@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 
 import boto3
@@ -246,5 +247,6 @@ def terraform(own_cloud, tmp_path):
 
 @pytest.fixture
 def name(request):
-    """A name that no other test uses."""
-    return re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40]
+    """A name that no other test uses, in whichever file."""
+    readable = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:31].strip("-")
+    return f"{readable}-{zlib.crc32(request.node.nodeid.encode()):08x}"

@@ -74,8 +74,9 @@ def test_strict_mode_knows_root_by_a_key_of_its_own(tmp_path):
         assert refused(cloud.client("sts", dummy, "test").get_caller_identity) == "InvalidClientTokenId"
         assert refused(cloud.client("s3", dummy, "test").list_buckets) == "InvalidAccessKeyId"
     # The cloud's own pages are root's.
-    assert cloud.pilvi("status", key="test", secret="test").returncode != 0
-    assert cloud.pilvi("status", key=key, secret=secret).returncode == 0
+    for command in ("status", "outbox", "trace"):
+        assert cloud.pilvi(command, key="test", secret="test").returncode != 0
+        assert cloud.pilvi(command, key=key, secret=secret).returncode == 0
     iam = cloud.client("iam", key, secret)
     iam.create_user(UserName="ann")
     iam.attach_user_policy(UserName="ann", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")

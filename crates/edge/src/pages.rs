@@ -21,7 +21,7 @@ pub fn is_own_host(parts: &Parts) -> bool {
         ["localhost", "localhost.localstack.cloud", "internal", "local", "test", "amazonaws.com", "amazonaws.com.cn"];
     let is_or_is_below =
         |name: &&str| bare.strip_suffix(*name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !bare.contains('.') || bare.parse::<std::net::IpAddr>().is_ok() || own.iter().any(|name| is_or_is_below(&name))
+    !bare.contains('.') || bare.parse::<std::net::IpAddr>().is_ok() || own.iter().any(is_or_is_below)
 }
 
 /// True where a browser says that a page of another site makes this request. Browsers send `Origin` with everything that

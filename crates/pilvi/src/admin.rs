@@ -31,6 +31,8 @@ const MAX_BODY: usize = 1024 * 1024;
 pub(crate) struct Admin {
     platform: Platform,
     deliveries: Arc<Deliveries>,
+    /// The outbox of topics, a page of that service's own.
+    outbox: Arc<dyn HttpFront>,
     identity: Arc<Identity>,
     authenticator: Authenticator,
     reset: Arc<Notify>,
@@ -42,10 +44,11 @@ impl Admin {
         platform: Platform,
         identity: Arc<Identity>,
         deliveries: Arc<Deliveries>,
+        outbox: Arc<dyn HttpFront>,
         reset: Arc<Notify>,
     ) -> Admin {
         let authenticator = Authenticator::new(platform.bus.clone(), platform.clock.clone(), platform.settings.iam);
-        Admin { platform, identity, authenticator, deliveries, reset, done: Notify::new() }
+        Admin { platform, identity, authenticator, deliveries, outbox, reset, done: Notify::new() }
     }
 
     /// Wakes those who wait for a reset.
@@ -174,6 +177,9 @@ impl HttpFront for Admin {
         if let Err(error) = self.check(&parts, &body, connection.peer).await {
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::FORBIDDEN);
             return answer(status, &json!({ "message": error.message }));
+        }
+        if self.outbox.accepts(&parts) {
+            return self.outbox.handle(Request::from_parts(parts, full(body)), connection).await;
         }
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/_pilvi/health" | "/_localstack/health") => answer(StatusCode::OK, &self.health()),

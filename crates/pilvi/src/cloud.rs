@@ -64,7 +64,8 @@ impl Cloud {
         background.spawn(wired.deliveries.clone().run(platform.shutdown.clone()));
         background.spawn(sweep_blobs(platform.clone()));
         background.spawn(wired.objects.clone().run_rules(platform.shutdown.clone()));
-        let admin = Arc::new(Admin::new(platform.clone(), wired.identity.clone(), wired.deliveries, reset));
+        let admin =
+            Arc::new(Admin::new(platform.clone(), wired.identity.clone(), wired.deliveries, wired.outbox, reset));
         // The services' own fronts first: the code of functions lies below the admin's pages.
         let mut fronts = wired.fronts;
         fronts.push(admin.clone());
@@ -130,6 +131,8 @@ struct Wired {
     services: Vec<Arc<dyn Service>>,
     deliveries: Arc<Deliveries>,
     fronts: Vec<Arc<dyn pilvi_bus::http::HttpFront>>,
+    /// One of the cloud's own pages, which the admin guards.
+    outbox: Arc<dyn pilvi_bus::http::HttpFront>,
     fallback: Arc<dyn pilvi_bus::http::HttpFront>,
     objects: Arc<pilvi_objects::Objects>,
 }
@@ -145,7 +148,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     Notices::register(&deliveries, platform, "s3.amazonaws.com", "aws.s3");
     let (functions, function_fronts) = pilvi_functions::service(platform, deliveries.clone()).await?;
     services.push(functions);
-    let (topics, certificates) = pilvi_topics::service(platform, deliveries.clone())?;
+    let (topics, certificates, outbox) = pilvi_topics::service(platform, deliveries.clone())?;
     services.push(topics);
     services.push(pilvi_events::service(platform, deliveries.clone())?);
     services.push(pilvi_timers::service(platform, deliveries.clone())?);
@@ -156,7 +159,7 @@ async fn wire(platform: &Platform) -> anyhow::Result<Wired> {
     bus.wire_services(services.clone());
     let mut fronts = vec![gateway, certificates];
     fronts.extend(function_fronts);
-    Ok(Wired { identity, services, deliveries, fronts, fallback: objects.front(), objects })
+    Ok(Wired { identity, services, deliveries, fronts, outbox, fallback: objects.front(), objects })
 }
 
 /// Buckets' notices, as deliveries.

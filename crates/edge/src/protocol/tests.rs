@@ -56,13 +56,10 @@ fn broken_constraints_are_told_in_the_services_words() {
     let parsed = query::parse(api, operation.input, &form).unwrap();
     let error = refusal("iam", "GetRole", &parsed).unwrap();
     assert_eq!(error.code, "ValidationError");
-    let value = format!("Value '{}' at 'roleName' failed to satisfy constraint: Member must", form[0].1);
     assert_eq!(
         error.message,
-        format!(
-            "2 validation errors detected: {value} satisfy regular expression pattern: [\\w+=,.@-]+; {value} have length \
-             less than or equal to 64"
-        )
+        "1 validation error detected: Value at 'roleName' failed to satisfy constraint: Member must have length less than \
+         or equal to 64"
     );
 
     let parsed = parse_json("sqs", "SendMessage", r#"{"QueueUrl": "u"}"#).unwrap();

@@ -125,7 +125,7 @@ impl Identity {
     ) -> Result<Explanation, ApiError> {
         let mut question = self.question(ctx, request)?;
         question.resource = resource_policy.and_then(|text| self.compiled(&request.resource, text));
-        Ok(question.ask(request, |asked, decision| Explanation::of(asked, decision)))
+        Ok(question.ask(request, Explanation::of))
     }
 
     /// The trust policy's decision: may this caller take on the role? The policy itself has to allow it, unless the caller's

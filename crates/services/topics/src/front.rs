@@ -1,13 +1,12 @@
 //! Pages of its own: the certificate that messages are signed with, and the outbox.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
-use pilvi_bus::http::{Connection, HttpFront, Request, Response, full, host};
+use pilvi_bus::http::{Connection, HttpFront, Request, Response, full};
 use serde_json::json;
 
 use crate::registry::Topics;
@@ -15,25 +14,18 @@ use crate::registry::Topics;
 /// Where the outbox is listed (GET; a query narrows it: `?protocol=sms&to=%2B123`) and emptied (DELETE).
 const OUTBOX: &str = "/_pilvi/topics/outbox";
 
-/// Answers the pages.
-pub(crate) struct Front(pub(crate) Arc<Topics>);
+/// Answers with the certificate, to whoever asks.
+pub(crate) struct Certificates(pub(crate) Arc<Topics>);
+
+/// Answers with the outbox. Who may see it is the business of whoever asks this front: it is one of the cloud's own pages.
+pub(crate) struct Outbox(pub(crate) Arc<Topics>);
 
 fn is_certificate(path: &str) -> bool {
     let file = path.strip_prefix("/SimpleNotificationService-");
     file.is_some_and(|file| file.ends_with(".pem") && !file.contains('/'))
 }
 
-/// A web page that the user happens to look at must not read the outbox through a name of its own that it points at this machine.
-fn is_foreign(parts: &Parts) -> bool {
-    let name = host(parts);
-    let bare = name.trim_matches(['[', ']']);
-    let local = bare == "localhost"
-        || bare.ends_with(".localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    !local || parts.headers.contains_key(http::header::ORIGIN)
-}
-
-impl Front {
+impl Certificates {
     async fn certificate(&self, path: &str) -> Response {
         match self.0.signer.key().await {
             Ok(key) if path.strip_prefix('/') == Some(&key.file) => {
@@ -46,14 +38,10 @@ impl Front {
             }
         }
     }
+}
 
+impl Outbox {
     async fn outbox(&self, parts: &Parts) -> Response {
-        if is_foreign(parts) {
-            return json_answer(
-                StatusCode::FORBIDDEN,
-                &json!({ "message": "This page only answers to its own host." }),
-            );
-        }
         let result = match parts.method {
             Method::GET => self.0.outbox(&query(parts)),
             Method::DELETE => self.0.empty_outbox().await.map(|()| json!({})),
@@ -87,21 +75,32 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
 }
 
 #[async_trait]
-impl HttpFront for Front {
+impl HttpFront for Certificates {
     fn name(&self) -> &'static str {
         "topics"
     }
 
     fn accepts(&self, request: &Parts) -> bool {
-        let path = request.uri.path();
-        path == OUTBOX || (request.method == Method::GET && is_certificate(path))
+        request.method == Method::GET && is_certificate(request.uri.path())
+    }
+
+    async fn handle(&self, request: Request, _: Connection) -> Response {
+        self.certificate(request.uri().path()).await
+    }
+}
+
+#[async_trait]
+impl HttpFront for Outbox {
+    fn name(&self) -> &'static str {
+        "outbox"
+    }
+
+    fn accepts(&self, request: &Parts) -> bool {
+        request.uri.path() == OUTBOX
     }
 
     async fn handle(&self, request: Request, _: Connection) -> Response {
         let (parts, _) = request.into_parts();
-        match parts.uri.path() {
-            OUTBOX => self.outbox(&parts).await,
-            path => self.certificate(path).await,
-        }
+        self.outbox(&parts).await
     }
 }

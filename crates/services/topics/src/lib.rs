@@ -64,10 +64,10 @@ macro_rules! on {
     };
 }
 
-/// The service, and the front that answers its pages.
-pub type Parts = (Arc<dyn Service>, Arc<dyn HttpFront>);
+/// The service, the front that gives away the certificate of its signatures, and the one that lists the outbox.
+pub type Parts = (Arc<dyn Service>, Arc<dyn HttpFront>, Arc<dyn HttpFront>);
 
-/// The service, wired to the bus, and the front that answers its pages.
+/// The service, wired to the bus, and its fronts. Whoever wires the outbox says who may see it.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -75,10 +75,11 @@ pub fn service(platform: &Platform, deliveries: Arc<Deliveries>) -> Result<Parts
     let topics = Arc::new(Topics::open(platform, deliveries.clone())?);
     courier::register(&topics, &deliveries);
     platform.bus.wire_topics(Arc::new(calls::Calls(topics.clone())));
-    let front = Arc::new(front::Front(topics.clone()));
+    let certificates = Arc::new(front::Certificates(topics.clone()));
+    let outbox = Arc::new(front::Outbox(topics.clone()));
     let manifest = Manifest::new("sns", topics.clone()).resource_policies(topics);
     let manifest = of_mobiles(of_subscriptions(of_topics(manifest))).background(background);
-    Ok((Arc::new(Sns(manifest.into_service())), front))
+    Ok((Arc::new(Sns(manifest.into_service())), certificates, outbox))
 }
 
 fn of_topics(manifest: Manifest<Topics>) -> Manifest<Topics> {

@@ -76,7 +76,7 @@ impl Cloud {
         let queues = Arc::new(Queues::default());
         platform.bus.wire_queues(queues.clone());
         let deliveries = Deliveries::new(&platform).unwrap();
-        let (service, _) = crate::service(&platform, deliveries.clone()).unwrap();
+        let (service, ..) = crate::service(&platform, deliveries.clone()).unwrap();
         Self { platform, service, deliveries, queues }
     }
 

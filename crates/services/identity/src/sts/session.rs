@@ -95,6 +95,8 @@ mod tests {
         assert_eq!(packed_percent(&[], &Tags::new()), 0);
         let policy =
             r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
-        assert_eq!(packed_percent(&[policy.to_owned()], &Tags::new()), 16);
+        // How well it packs depends on the implementation of deflate that this is built with.
+        let percent = packed_percent(&[policy.to_owned()], &Tags::new());
+        assert!((12..=20).contains(&percent), "{percent}");
     }
 }
