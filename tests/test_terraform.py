@@ -30,12 +30,15 @@ IMPORTS = {
     "aws_iam_role_policy.function": "pipeline-function:may",
     "aws_iam_policy.own": "{policy}",
     "aws_iam_role_policy_attachment.own": "pipeline-function/{policy}",
+    "aws_s3_object.code": "pipeline-data/code with space+.zip",
+    "aws_lambda_function.plain": "pipeline-plain",
     "aws_lambda_permission.bucket": "pipeline-work/bucket-2",
     "aws_lambda_event_source_mapping.work": "{mapping}",
     "aws_dynamodb_table.fixed": "pipeline-fixed",
     "aws_apigatewayv2_api.api": "{api}",
     "aws_apigatewayv2_integration.first": "{api}/{integration}",
     "aws_apigatewayv2_route.first": "{api}/{route}",
+    "aws_apigatewayv2_deployment.first": "{api}/{deployment}",
     "aws_apigatewayv2_stage.fixed": "{api}/fixed",
     "aws_cloudwatch_log_group.function": "/aws/lambda/pipeline-work",
 }
@@ -81,15 +84,22 @@ def test_every_kind_of_resource(own_cloud, terraform, tmp_path):
     assert cloud.get(f"/_aws/execute-api/{ids['api']}/other") == (200, "hello 2 2.0 /turn/2")
     assert cloud.get(f"/_aws/execute-api/{ids['api']}/fixed/other") == (200, "hello 2 2.0 /turn/1")
 
-    # What is forgotten is imported, all in one plan. Only what the provider's own state holds (force_destroy) is not imported,
-    # and a policy that is made of the bucket waits for it.
+    # What is forgotten is imported, all in one plan. What only the provider's own state holds is not imported (force_destroy, where
+    # code and an object's content came from), and what is made of the bucket waits for it.
     terraform("state", "rm", *IMPORTS)
     blocks = [f'import {{\n  to = {address}\n  id = "{identity.format(**ids)}"\n}}\n' for address, identity in IMPORTS.items()]
     (terraform.folder / "imports.tf").write_text("\n".join(blocks))
     plan = terraform("plan", "-detailed-exitcode", codes=(2,), turn=2)
     assert f"Plan: {len(IMPORTS)} to import, 0 to add" in plan, plan
     changed = re.findall(r"# (\S+) (?:will be|must be) (?:created|updated|destroyed|replaced)", plan)
-    assert set(changed) <= {"aws_s3_bucket.data", "aws_iam_role_policy.function"}, plan
+    assert set(changed) <= {
+        "aws_s3_bucket.data",
+        "aws_iam_role_policy.function",
+        "aws_s3_object.code",
+        "aws_lambda_function.plain",
+        "aws_lambda_function.work",
+        "aws_sqs_queue.work",
+    }, plan
     terraform("apply", turn=2)
     terraform.plans_nothing(turn=2)
 

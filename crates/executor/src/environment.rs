@@ -430,7 +430,7 @@ impl Environment {
             Err(refusal) => return refusal,
         };
         if length > MAX_RESPONSE {
-            let payload = report::too_large_payload(length);
+            let payload = report::too_large_payload();
             self.finish(current, error(payload), &Status::Answered, None);
             return Accepted::TooLarge;
         }
@@ -445,7 +445,7 @@ impl Environment {
             Err(refusal) => return refusal,
         };
         if body.len() > MAX_RESPONSE {
-            let payload = report::too_large_payload(body.len());
+            let payload = report::too_large_payload();
             self.finish(current, error(payload), &Status::Answered, None);
             return Accepted::TooLarge;
         }

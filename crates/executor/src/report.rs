@@ -80,9 +80,8 @@ pub(crate) fn exit_payload(request_id: &str, reason: &ExitReason) -> Bytes {
     error_payload(reason.error_type(), &format!("RequestId: {request_id} Error: {reason}"))
 }
 
-pub(crate) fn too_large_payload(size: usize) -> Bytes {
-    let message =
-        format!("Response payload size ({size} bytes) exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
+pub(crate) fn too_large_payload() -> Bytes {
+    let message = format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
     error_payload("Function.ResponseSizeTooLarge", &message)
 }
 

@@ -69,7 +69,7 @@ async fn an_answer_that_is_too_large() {
     let error = failure(&bench.call(&spec, r#"{"size":7000000}"#).await);
     assert!(
         error.starts_with(
-            r#"{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size (7000002 bytes)"#
+            r#"{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."#
         ),
         "{error}"
     );

@@ -407,6 +407,7 @@ output "ids" {
     api         = aws_apigatewayv2_api.api.id
     integration = aws_apigatewayv2_integration.first.id
     route       = aws_apigatewayv2_route.first.id
+    deployment  = aws_apigatewayv2_deployment.first.id
     mapping     = aws_lambda_event_source_mapping.work.uuid
     queue       = aws_sqs_queue.work.url
     policy      = aws_iam_policy.own.arn
