@@ -31,6 +31,9 @@ const VARIABLES: &[&str] = &[
 ];
 const SETTINGS: &[&str] = &[".npmrc", ".config/pip/pip.conf", ".pip/pip.conf", ".cargo/config.toml"];
 
+/// Directories that every machine has: a checkout that lies right below one does not make its name a leak.
+const COMMON: &[&str] = &["/tmp/", "/var/", "/var/tmp/", "/usr/", "/opt/", "/home/", "/srv/", "/mnt/"];
+
 pub(crate) fn run(_arguments: &[&str]) -> Result<()> {
     step("places that exist on this machine only");
     let home = env::var("HOME").unwrap_or_default();
@@ -58,6 +61,7 @@ fn directories(root: &Path, home: &str) -> Vec<String> {
     }
     directories.extend(env::var("CARGO_TARGET_DIR").map(|target| format!("{target}/")));
     directories.retain(|directory| directory.starts_with('/') && directory.trim_matches('/').len() > 1);
+    directories.retain(|directory| !COMMON.contains(&directory.as_str()));
     directories
 }
 
@@ -86,6 +90,13 @@ fn pattern(directories: &[String], hosts: &[String]) -> Result<Regex> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkout_below_a_directory_that_every_machine_has_is_no_leak() {
+        assert_eq!(directories(Path::new("/tmp/pilvi"), "/root")[..2], ["/root/", "/tmp/pilvi/"]);
+        assert!(!directories(Path::new("/tmp/pilvi"), "").contains(&"/tmp/".to_owned()));
+        assert!(directories(Path::new("/work/pilvi"), "").contains(&"/work/".to_owned()));
+    }
 
     #[test]
     fn directories_of_this_machine_are_found() {
