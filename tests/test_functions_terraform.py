@@ -1,8 +1,6 @@
 """Functions and all that belongs to them, by Terraform: applied, unchanged when planned again, destroyed."""
 
 import json
-import os
-import subprocess
 import urllib.request
 
 import pytest
@@ -153,39 +151,24 @@ output "version" { value = data.aws_lambda_alias.live.function_version }
 
 
 @pytest.fixture
-def terraform(own_cloud, tmp_path):
-    program = os.environ.get("PILVI_TERRAFORM")
-    if not program:
-        pytest.skip("terraform is not installed")
-    folder = tmp_path / "terraform"
-    folder.mkdir()
-    (folder / "main.tf").write_text(PLAN)
-    (folder / "code.zip").write_bytes(package({"index.py": "def handler(event, context):\n    return 'hei'\n"}))
-    settings = tmp_path / "terraform.rc"
-    settings.write_text(
-        'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' % os.environ["TF_PLUGIN_DIR"]
-    )
-
-    def run(*arguments):
-        environment = dict(own_cloud.environment(), TF_CLI_CONFIG_FILE=str(settings))
-        command = [program, f"-chdir={folder}", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    run("init", "-no-color")
-    return run
+def terraform(terraform, tmp_path):
+    """Terraform on this file's resources."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "main.tf").write_text(PLAN)
+    (source / "code.zip").write_bytes(package({"index.py": "def handler(event, context):\n    return 'hei'\n"}))
+    return terraform(source)
 
 
 def test_applied_unchanged_destroyed(own_cloud, terraform):
-    terraform("apply", "-auto-approve", "-no-color")
+    terraform("apply")
     # Exit code 2 would be a difference.
-    terraform("plan", "-detailed-exitcode", "-no-color")
+    terraform("plan", "-detailed-exitcode")
     output = json.loads(terraform("output", "-json"))
     assert output["version"]["value"] == "1"
     host = output["url"]["value"].split("/")[2]
     request = urllib.request.Request(own_cloud.url + "/", headers={"Host": host})
     with urllib.request.urlopen(request) as answer:
         assert answer.read() == b"hei"
-    terraform("destroy", "-auto-approve", "-no-color")
+    terraform("destroy")
     assert own_cloud.client("lambda").list_functions()["Functions"] == []

@@ -1,8 +1,6 @@
 """DynamoDB beyond single items: streams, the command line, and Terraform's cycle over tables and buckets."""
 
 import json
-import os
-import subprocess
 
 import pytest
 
@@ -218,38 +216,25 @@ resource "aws_s3_object" "page" {
 
 
 @pytest.fixture
-def terraform(own_cloud, tmp_path):
-    program = os.environ.get("PILVI_TERRAFORM")
-    if not program:
-        pytest.skip("terraform is not installed")
-    (tmp_path / "main.tf").write_text(STACK)
-    settings = tmp_path / "terraform.rc"
-    settings.write_text(
-        'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' % os.environ["TF_PLUGIN_DIR"]
-    )
-
-    def run(*arguments):
-        environment = dict(own_cloud.environment(), TF_CLI_CONFIG_FILE=str(settings))
-        command = [program, f"-chdir={tmp_path}", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    run("init", "-no-color")
-    return run
+def terraform(terraform, tmp_path):
+    """Terraform on this file's resources."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "main.tf").write_text(STACK)
+    return terraform(source)
 
 
 def test_terraform_over_tables_and_buckets(own_cloud, terraform):
     changed = ["-var", "capacity=7", "-var", "view=KEYS_ONLY"]
-    terraform("apply", "-auto-approve", "-no-color")
-    terraform("plan", "-detailed-exitcode", "-no-color")
+    terraform("apply")
+    terraform("plan", "-detailed-exitcode")
     tables, s3 = own_cloud.client("dynamodb"), own_cloud.client("s3")
     before = tables.describe_table(TableName="provisioned")["Table"]
     assert before["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
     assert [index["IndexName"] for index in before["LocalSecondaryIndexes"]] == ["by-size"]
 
-    terraform("apply", "-auto-approve", "-no-color", *changed)
-    terraform("plan", "-detailed-exitcode", "-no-color", *changed)
+    terraform("apply", *changed)
+    terraform("plan", "-detailed-exitcode", *changed)
     after = tables.describe_table(TableName="provisioned")["Table"]
     assert (after["ProvisionedThroughput"]["ReadCapacityUnits"], after["TableId"]) == (7, before["TableId"])
     assert after["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
@@ -261,8 +246,8 @@ def test_terraform_over_tables_and_buckets(own_cloud, terraform):
         ("aws_s3_bucket_website_configuration.main", "stack-main"),
     ]:
         terraform("state", "rm", address)
-        terraform("import", "-no-color", *changed, address, identity)
-    terraform("plan", "-detailed-exitcode", "-no-color", *changed)
+        terraform("import", *changed, address, identity)
+    terraform("plan", "-detailed-exitcode", *changed)
 
-    terraform("destroy", "-auto-approve", "-no-color", *changed)
+    terraform("destroy", *changed)
     assert tables.list_tables()["TableNames"] == [] and s3.list_buckets()["Buckets"] == []
